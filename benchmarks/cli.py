@@ -1,0 +1,141 @@
+"""The command `python -m benchmarks`."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from benchmarks.figures import medians
+from benchmarks.install import InstallError
+from benchmarks.largelog import plan, run_large_log
+from benchmarks.load import LoadError
+from benchmarks.machine import describe
+from benchmarks.measures import Payloads, render_payloads, run_round
+from benchmarks.process import Running, StartError
+from benchmarks.report import Report, ServerReport, markdown
+from benchmarks.servers import MILLSTREAM, SERVERS, Server
+
+DATA = Path(__file__).parent.parent / "build" / "benchmarks"
+QUICK_SECONDS = 1.0
+
+
+def main() -> None:
+    """Runs the command."""
+    typer.run(run)
+
+
+def run(
+    only: Annotated[list[str] | None, typer.Option(help="Measure only this server; may be repeated.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds that the medians are taken over.")] = 3,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Length of each load.")] = 3.0,
+    quick: Annotated[bool, typer.Option("--quick", help="One short round, no large log.")] = False,
+    log_gib: Annotated[float, typer.Option(help="Size of the large log; 0 for none.")] = 5.0,
+    sustain_seconds: Annotated[float, typer.Option(help="Ingest into it for at least so long.")] = 60.0,
+    json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
+    markdown_file: Annotated[Path | None, typer.Option("--markdown", help="Write the tables to this file.")] = None,
+) -> None:
+    """Measures Millstream and its peers side by side, and prints figures, ratios and goals."""
+    if quick:
+        rounds, seconds, log_gib = 1, QUICK_SECONDS, 0.0
+    names = [server.name for server in SERVERS]
+    unknown = set(only or []) - set(names)
+    if unknown:
+        raise typer.BadParameter(f"unknown server {', '.join(sorted(unknown))}; known are {', '.join(names)}")
+    DATA.mkdir(parents=True, exist_ok=True)
+    benchmark = _Benchmark([server for server in SERVERS if not only or server.name in only], seconds)
+    benchmark.install()
+    for number in range(1, rounds + 1):
+        benchmark.round(number)
+    if log_gib and MILLSTREAM in benchmark.reports:
+        benchmark.large_log(log_gib, sustain_seconds)
+    report = Report(describe(DATA), rounds, seconds, benchmark.results())
+    text = markdown(report)
+    print(text)
+    if json:
+        json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1))
+    if markdown_file:
+        markdown_file.write_text(text)
+    if not any(server.figures for server in report.servers):
+        raise typer.Exit(1)
+
+
+class _Benchmark:
+    def __init__(self, servers: list[Server], seconds: float) -> None:
+        self.reports = {server.name: ServerReport(server.name, server.version, server.keeps) for server in servers}
+        self._servers = servers
+        self._seconds = seconds
+        self._payloads: Payloads = render_payloads()
+
+    def install(self) -> None:
+        """Gets the peers that are not there yet; those that cannot be had are left out, with the reason."""
+        for server in list(self._servers):
+            if server.recipe is None or server.recipe.installed():
+                continue
+            _say(f"installing {server.name} {server.version}")
+            try:
+                server.recipe.install()
+            except InstallError as error:
+                self._fault(server, f"not measured: {error}")
+                self._servers.remove(server)
+
+    def round(self, number: int) -> None:
+        """Measures every server once, in turn."""
+        for server in self._servers:
+            _say(f"round {number}: {server.name}")
+            directory = _fresh_directory(server)
+            try:
+                with Running(server, directory) as running:
+                    result = run_round(running, self._payloads, self._seconds)
+            except StartError as error:
+                self._fault(server, str(error))
+                continue
+            finally:
+                _remove(directory)
+            self.reports[server.name].rounds.append(result.figures)
+            for fault in result.faults:
+                self._fault(server, fault)
+
+    def large_log(self, log_gib: float, sustain_seconds: float) -> None:
+        """Takes Millstream's figures on a large log."""
+        server = next(server for server in self._servers if server.name == MILLSTREAM)
+        directory = _fresh_directory(server)
+        _say(f"a log of {log_gib:g} GiB or more")
+        try:
+            extent = plan(directory, log_gib, sustain_seconds)
+            figures = run_large_log(server, directory, self._payloads, extent, _say)
+            self.reports[MILLSTREAM].rounds.append(figures)
+        except (LoadError, StartError) as error:
+            self._fault(server, f"large log: {error}")
+        finally:
+            _remove(directory)
+
+    def results(self) -> list[ServerReport]:
+        """The reports with their medians."""
+        for report in self.reports.values():
+            report.figures = medians(report.rounds)
+        return list(self.reports.values())
+
+    def _fault(self, server: Server, text: str) -> None:
+        _say(f"{server.name}: {text}")
+        faults = self.reports[server.name].faults
+        if text not in faults:
+            faults.append(text)
+
+
+def _fresh_directory(server: Server) -> Path:
+    return Path(tempfile.mkdtemp(prefix=f"{server.name}-", dir=DATA))
+
+
+def _remove(directory: Path) -> None:
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.with_name(directory.name + ".out").unlink(missing_ok=True)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,70 @@
+"""A plain client for the calls around a measurement: one connection, one call at a time."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from typing import Any, Self
+
+from benchmarks.load import LoadError
+from benchmarks.rendering import AUTHORIZATION, STREAM_NAME
+
+ACTIVE_SECONDS_MAX = 30.0
+
+
+class Client:
+    """Calls a Kinesis server on this machine. A context manager: leaving it closes the connection."""
+
+    def __init__(self, port: int, timeout_seconds: float = 30.0) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_seconds)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def call(self, operation: str, **params: object) -> dict[str, Any]:
+        """Calls an operation and returns its output. Raises LoadError on anything but a 200."""
+        headers = {
+            "Content-Type": "application/x-amz-json-1.1",
+            "X-Amz-Target": f"Kinesis_20131202.{operation}",
+            "X-Amz-Date": "20260101T000000Z",
+            "Authorization": AUTHORIZATION,
+        }
+        try:
+            self._connection.request("POST", "/", json.dumps(params), headers)
+            reply = self._connection.getresponse()
+            body = reply.read()
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            raise LoadError(f"{operation} failed: {error!r}") from error
+        if reply.status != http.client.OK:
+            raise LoadError(f"{operation} was answered with {reply.status}: {body[:300]!r}")
+        output: dict[str, Any] = json.loads(body or b"{}")
+        return output
+
+    def create_stream(self, shards: int) -> list[str]:
+        """Creates the stream of the benchmarks, waits until it is ACTIVE and returns its shards' ids."""
+        self.call("CreateStream", StreamName=STREAM_NAME, ShardCount=shards)
+        deadline = time.monotonic() + ACTIVE_SECONDS_MAX
+        while time.monotonic() < deadline:
+            description = self.call("DescribeStream", StreamName=STREAM_NAME)["StreamDescription"]
+            if description["StreamStatus"] == "ACTIVE":
+                return [shard["ShardId"] for shard in description["Shards"]]
+            time.sleep(0.02)
+        raise LoadError("the stream did not become ACTIVE")
+
+    def records_from(self, shard: str, time_s: float, limit: int) -> list[dict[str, Any]]:
+        """Up to `limit` records of a shard from a time on: GetShardIterator AT_TIMESTAMP, then GetRecords."""
+        iterator = self.call(
+            "GetShardIterator",
+            StreamName=STREAM_NAME,
+            ShardId=shard,
+            ShardIteratorType="AT_TIMESTAMP",
+            Timestamp=time_s,
+        )
+        output = self.call("GetRecords", ShardIterator=iterator["ShardIterator"], Limit=limit)
+        records: list[dict[str, Any]] = output["Records"]
+        return records

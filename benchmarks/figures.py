@@ -1,0 +1,77 @@
+"""The figures that a benchmark yields: what each is called, its unit, which way is better, and their medians."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+Figures = dict[str, float]
+"""Figures of one server by the key of their metric; a figure that could not be had is absent."""
+
+
+class Metric(NamedTuple):
+    """One row of the tables. `decimals` are those printed."""
+
+    key: str
+    title: str
+    unit: str
+    more_is_better: bool = True
+    decimals: int = 0
+
+
+ROUND_METRICS = (
+    Metric("put_records_1k", "PutRecords, 500 x 1 KiB, 4 connections", "records/s"),
+    Metric("put_records_1k_mb", "the same, record data in", "MB/s", decimals=1),
+    Metric("put_records_200b", "PutRecords, 500 x 200 B, 4 connections", "records/s"),
+    Metric("put_record_64", "PutRecord, 1 KiB, 64 connections", "calls/s"),
+    Metric("put_record_p50", "PutRecord, 1 KiB, one connection, p50", "ms", more_is_better=False, decimals=2),
+    Metric("put_record_p99", "the same, p99", "ms", more_is_better=False, decimals=2),
+    Metric("get_records_mb", "GetRecords of the same data, 4 connections, data out", "MB/s", decimals=1),
+    Metric("get_1000_records_mb", "the same, 1,000 records a call", "MB/s", decimals=1),
+    Metric("seek_p50", "GetRecords AT_TIMESTAMP in that log, p50", "ms", more_is_better=False, decimals=2),
+    Metric("start", "Start on an empty directory", "s", more_is_better=False, decimals=2),
+    Metric("memory", "Peak resident memory of the round", "MiB", more_is_better=False),
+)
+CPU_METRICS = (
+    Metric("put_records_1k_cpu", "PutRecords, 500 x 1 KiB", "us/record", more_is_better=False, decimals=1),
+    Metric("put_records_200b_cpu", "PutRecords, 500 x 200 B", "us/record", more_is_better=False, decimals=1),
+    Metric("put_record_64_cpu", "PutRecord, 1 KiB, 64 connections", "us/record", False, decimals=0),
+    Metric("get_records_cpu", "GetRecords of 1 KiB records", "us/record", more_is_better=False, decimals=1),
+)
+GENERATOR_CPU = Metric(
+    "generator_cpu", "for comparison, the load generator's in the first", "us/record", False, decimals=1
+)
+LARGE_LOG_METRICS = (
+    Metric("large_seek_p95", "GetRecords AT_TIMESTAMP in a log of 1 GiB, p95", "ms", False, decimals=1),
+    Metric("large_seek_max", "the same, the slowest", "ms", False, decimals=1),
+    Metric("large_ingest", "PutRecords, 500 x 1 KiB, sustained while the log grew", "records/s"),
+    Metric("large_memory", "Peak resident memory meanwhile", "MiB", more_is_better=False),
+    Metric("large_gib", "Log at the SIGKILL", "GiB", decimals=1),
+    Metric("large_restart", "From the start of the process to its first GetRecords", "s", False, decimals=2),
+)
+ALL_METRICS = {metric.key: metric for metric in (*ROUND_METRICS, *CPU_METRICS, GENERATOR_CPU, *LARGE_LOG_METRICS)}
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The smallest of `values` that at least `percent` of them do not exceed (nearest rank)."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
+
+
+def medians(rounds: Iterable[Mapping[str, float]]) -> Figures:
+    """The median of each figure over the rounds that have it."""
+    gathered: dict[str, list[float]] = {}
+    for figures in rounds:
+        for key, value in figures.items():
+            gathered.setdefault(key, []).append(value)
+    return {key: statistics.median(values) for key, values in gathered.items()}
+
+
+def advantage(metric: Metric, ours: Figures, theirs: Figures) -> float | None:
+    """How many times better `ours` is than `theirs`; above 1 we are ahead, whichever way is better."""
+    if not ours.get(metric.key) or not theirs.get(metric.key):
+        return None
+    ratio = ours[metric.key] / theirs[metric.key]
+    return ratio if metric.more_is_better else 1 / ratio

@@ -1,0 +1,146 @@
+"""What a run found, as data and as Markdown tables that also read well on a terminal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from benchmarks.figures import (
+    CPU_METRICS,
+    GENERATOR_CPU,
+    LARGE_LOG_METRICS,
+    ROUND_METRICS,
+    Figures,
+    Metric,
+    advantage,
+)
+from benchmarks.goals import GOALS, behind
+from benchmarks.machine import Machine
+from benchmarks.measures import SHARDS
+from benchmarks.servers import MILLSTREAM
+
+ABSENT = "-"
+
+
+class ServerReport(msgspec.Struct):
+    """One server's figures: the medians and the rounds behind them; `faults` are what went wrong."""
+
+    name: str
+    version: str
+    keeps: str
+    figures: Figures = {}
+    rounds: list[Figures] = []
+    faults: list[str] = []
+
+
+class Report(msgspec.Struct):
+    """All that a run found. `rounds` and `seconds` say how it was measured."""
+
+    machine: Machine
+    rounds: int
+    seconds: float
+    servers: list[ServerReport]
+
+    def figures_of(self, name: str) -> Figures:
+        """The medians of a server; empty when it was not measured."""
+        return next((server.figures for server in self.servers if server.name == name), {})
+
+    def peers(self) -> dict[str, Figures]:
+        """The medians of every other server that has any."""
+        return {server.name: server.figures for server in self.servers if server.name != MILLSTREAM and server.figures}
+
+
+def markdown(report: Report) -> str:
+    """The whole report."""
+    ours = report.figures_of(MILLSTREAM)
+    servers = table(["server", "version", "keeps on disk", "remarks"], [_server_row(s) for s in report.servers])
+    parts = [*report.machine.sentences(), _method(report), "### Servers", servers]
+    if not (ours or report.peers()):
+        return "\n\n".join([*parts, "Not one server could be measured."]) + "\n"
+    parts += [
+        "### Figures",
+        _figures_table(report, ROUND_METRICS),
+        "### Server CPU",
+        _figures_table(report, (*CPU_METRICS, GENERATOR_CPU)),
+    ]
+    if ours and report.peers():
+        parts += ["### Millstream against each: times better", _ratio_table(report)]
+    if "large_gib" in ours:
+        parts += ["### A large log", table(["Millstream", ""], _rows(LARGE_LOG_METRICS, [ours]))]
+    if ours:
+        parts += ["### Goals", _goal_table(ours), *_standing(report)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _method(report: Report) -> str:
+    rounds = "One round" if report.rounds == 1 else f"Medians of {report.rounds} interleaved rounds"
+    return (
+        f"{rounds} of {report.seconds:g} s a measurement after a warm-up; {SHARDS} shards; "
+        "every server fresh, on an empty directory, in every round."
+    )
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table with aligned columns: the first to the left, figures to the right."""
+    lines = [head, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    numeric = [column > 0 and all(_is_figure(row[column]) for row in rows) for column in range(len(head))]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = (
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(cells, widths, numeric, strict=True)
+        )
+        return f"| {' | '.join(padded)} |"
+
+    rules = ["-" * (width - 1) + (":" if right else "-") for width, right in zip(widths, numeric, strict=True)]
+    return "\n".join([line(head), f"| {' | '.join(rules)} |", *map(line, rows)])
+
+
+def cell(metric: Metric, figures: Figures) -> str:
+    """A figure as text, or a dash."""
+    return f"{figures[metric.key]:,.{metric.decimals}f}" if metric.key in figures else ABSENT
+
+
+def _is_figure(text: str) -> bool:
+    return text == ABSENT or re.fullmatch(r"[\d,]+(\.\d+)?", text) is not None
+
+
+def _rows(metrics: Sequence[Metric], columns: Sequence[Figures]) -> list[list[str]]:
+    return [[f"{metric.title} ({metric.unit})", *(cell(metric, figures) for figures in columns)] for metric in metrics]
+
+
+def _figures_table(report: Report, metrics: Sequence[Metric]) -> str:
+    measured = [server for server in report.servers if server.figures]
+    head = ["", *(server.name for server in measured)]
+    return table(head, _rows(metrics, [server.figures for server in measured]))
+
+
+def _ratio_table(report: Report) -> str:
+    ours, peers = report.figures_of(MILLSTREAM), report.peers()
+    rows = []
+    for metric in (*ROUND_METRICS, *CPU_METRICS):
+        factors = [advantage(metric, ours, figures) for figures in peers.values()]
+        texts = [f"{factor:,.2f}" if factor is not None else ABSENT for factor in factors]
+        rows.append([f"{metric.title} ({metric.unit})", *texts])
+    return table(["", *peers], rows)
+
+
+def _goal_table(ours: Figures) -> str:
+    rows = [[goal.metric.title, goal.wording(), cell(goal.metric, ours), goal.verdict(ours)] for goal in GOALS]
+    return table(["figure", "goal", "measured", "verdict"], rows)
+
+
+def _standing(report: Report) -> list[str]:
+    if not report.peers():
+        return []
+    lines = behind(report.figures_of(MILLSTREAM), report.peers())
+    if not lines:
+        return ["Ahead of every peer measured, in every rate, in the median wait and in CPU a record."]
+    return ["Not ahead in:", "\n".join(f"- {line}" for line in lines)]
+
+
+def _server_row(server: ServerReport) -> list[str]:
+    return [server.name, server.version or ABSENT, server.keeps, "; ".join(server.faults).replace("|", "/")]

@@ -1,0 +1,5 @@
+"""The root of Millstream's own errors."""
+
+
+class MillstreamError(Exception):
+    """An error that Millstream raises on purpose; its text is meant for a person."""

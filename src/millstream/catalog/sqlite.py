@@ -1,0 +1,101 @@
+"""The catalog of one machine: a SQLite file.
+
+    document(kind, account, region, name | version, body)        primary key (kind, account, region, name)
+
+WAL mode with synchronous=FULL: a transaction is synced when its call returns, and after a crash SQLite rolls the file
+back to the last synced one. `user_version` is the number of this layout; a file of a later layout is refused.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from millstream.catalog.port import CatalogError, Document, VersionConflict
+
+LAYOUT = 1
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS document (
+    kind TEXT NOT NULL,
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (kind, account, region, name)
+) WITHOUT ROWID
+"""
+_IS = "kind = ? AND account = ? AND region = ? AND name = ?"
+
+
+class SqliteCatalog:
+    """A `Catalog` in the SQLite file at `path` (made if missing), or in memory for ":memory:".
+
+    To be used from one thread. Raises CatalogError if the file is not a catalog that this version understands.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self._path = path
+        with self._errors():
+            self._db = sqlite3.connect(path, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            (layout,) = self._db.execute("PRAGMA user_version").fetchone()
+            if layout > LAYOUT:
+                raise CatalogError(f"{path} has layout {layout}; this version of Millstream knows {LAYOUT}")
+            self._db.execute(_TABLE)
+            self._db.execute(f"PRAGMA user_version = {LAYOUT}")
+
+    def get(self, kind: str, account: str, region: str, name: str) -> Document | None:
+        query = f"SELECT version, body FROM document WHERE {_IS}"  # noqa: S608 (constants)
+        with self._errors():
+            row = self._db.execute(query, (kind, account, region, name)).fetchone()
+        return Document(kind, account, region, name, *row) if row else None
+
+    def put(self, kind: str, account: str, region: str, name: str, body: bytes, expected_version: int) -> int:
+        key = (kind, account, region, name)
+        if expected_version == 0:
+            change = (
+                "INSERT OR IGNORE INTO document (body, kind, account, region, name, version) VALUES (?, ?, ?, ?, ?, 1)"
+            )
+            self._change(change, (body, *key), key, expected_version)
+        else:
+            change = f"UPDATE document SET body = ?, version = version + 1 WHERE {_IS} AND version = ?"  # noqa: S608
+            self._change(change, (body, *key, expected_version), key, expected_version)
+        return expected_version + 1
+
+    def delete(self, kind: str, account: str, region: str, name: str, expected_version: int) -> None:
+        key = (kind, account, region, name)
+        change = f"DELETE FROM document WHERE {_IS} AND version = ?"  # noqa: S608
+        self._change(change, (*key, expected_version), key, expected_version)
+
+    def list(self, kind: str, account: str | None = None, region: str | None = None) -> list[Document]:
+        query = "SELECT kind, account, region, name, version, body FROM document WHERE kind = ?"
+        values = [kind]
+        for column, value in (("account", account), ("region", region)):
+            if value is not None:
+                query += f" AND {column} = ?"
+                values.append(value)
+        with self._errors():
+            rows = self._db.execute(query + " ORDER BY account, region, name", values).fetchall()
+        return [Document(*row) for row in rows]
+
+    def close(self) -> None:
+        with self._errors():
+            self._db.close()
+
+    def _change(self, change: str, values: tuple[object, ...], key: tuple[str, ...], expected_version: int) -> None:
+        with self._errors():
+            changed = self._db.execute(change, values).rowcount
+        if not changed:
+            raise VersionConflict(f"{'/'.join(key)} is not at version {expected_version}")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise CatalogError(f"catalog {self._path}: {error}") from error

@@ -1,0 +1,72 @@
+"""`millstream up`: settings, the server, and a few words on how to use it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from millstream import __version__
+from millstream.server import Settings, Started, load_settings, run_server
+from millstream.server.demo import STREAM_NAME
+
+
+def run_up(options: Mapping[str, Any], config: Path | None) -> None:
+    """Serve until stopped. Raises MillstreamErrors that say why it cannot."""
+    if config is None and "MILLSTREAM_CONFIG" in os.environ:
+        config = Path(os.environ["MILLSTREAM_CONFIG"])
+    settings = load_settings(options, os.environ, config)
+    console = Console(highlight=False, soft_wrap=True)
+    run_server(settings, lambda started: console.print(banner(settings, started, program())))
+
+
+def program() -> str:
+    """What to type to run this command again: its name if the shell finds it by that, else its path."""
+    called = Path(sys.argv[0]).absolute()
+    found = shutil.which("millstream")
+    if not called.exists() or (found is not None and called.samefile(found)):
+        return "millstream"
+    return str(called.relative_to(Path.cwd()) if called.is_relative_to(Path.cwd()) else called)
+
+
+def banner(settings: Settings, started: Started, program: str) -> str:
+    """What is shown once the server takes requests, in rich's markup; `program` is how to call `millstream`."""
+    limits = "as AWS's" if settings.limits == "aws" else "off"
+    streams = f"{started.stream_count} stream{'' if started.stream_count == 1 else 's'}"
+    lines = [
+        f"[bold cyan]Millstream[/] {__version__}   [bold]{started.url}[/]",
+        f"[dim]{streams} in {started.data_dir} · limits {limits} · Ctrl-C stops[/]",
+        "",
+        "Point any AWS SDK or the AWS CLI at it:",
+        f"  [green]export AWS_ENDPOINT_URL={started.url}[/]",
+    ]
+    if started.certificate is not None:
+        lines.append(f"  [green]export AWS_CA_BUNDLE={started.certificate}[/]")
+    lines += [
+        "[dim]Any credentials do, and account and region are taken from them. If you have none:[/]",
+        f"  [dim]export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION={settings.region}[/]",
+        "",
+        "Try:",
+        *(f"  [green]{command}[/]" for command in _commands(settings, program)),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _commands(settings: Settings, program: str) -> list[str]:
+    if settings.demo:
+        return [
+            f"{program} tail {STREAM_NAME}",
+            f"{program} streams",
+            f"""{program} put {STREAM_NAME} '{{"TICKER_SYMBOL": "MINE", "PRICE": 1.0}}'""",
+        ]
+    return [
+        "aws kinesis create-stream --stream-name first --shard-count 2",
+        f"{program} put first 'hello'",
+        f"{program} tail first --from trim-horizon",
+    ]

@@ -1,0 +1,87 @@
+"""The catalog: documents changed by compare-and-set."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+import pytest
+
+from millstream.catalog import CatalogError, Document, SqliteCatalog, VersionConflict
+
+KEY = ("stream", "123456789012", "us-east-1", "orders")
+
+
+@pytest.fixture
+def catalog() -> Iterator[SqliteCatalog]:
+    """An empty catalog."""
+    opened = SqliteCatalog(":memory:")
+    yield opened
+    opened.close()
+
+
+def test_a_document_is_put_changed_and_deleted(catalog: SqliteCatalog) -> None:
+    assert catalog.get(*KEY) is None
+    assert catalog.put(*KEY, b"one", 0) == 1
+    assert catalog.put(*KEY, b"two", 1) == 2
+    assert catalog.get(*KEY) == Document(*KEY, 2, b"two")
+    catalog.delete(*KEY, 2)
+    assert catalog.get(*KEY) is None
+    assert catalog.put(*KEY, b"again", 0) == 1
+
+
+def test_who_comes_second_loses(catalog: SqliteCatalog) -> None:
+    catalog.put(*KEY, b"one", 0)
+    catalog.put(*KEY, b"two", 1)
+    for expected_version in (0, 1, 3):
+        with pytest.raises(VersionConflict):
+            catalog.put(*KEY, b"mine", expected_version)
+    with pytest.raises(VersionConflict):
+        catalog.delete(*KEY, 1)
+    assert catalog.get(*KEY) == Document(*KEY, 2, b"two")
+
+
+def test_what_is_not_there_is_neither_changed_nor_deleted(catalog: SqliteCatalog) -> None:
+    with pytest.raises(VersionConflict):
+        catalog.put(*KEY, b"one", 1)
+    with pytest.raises(VersionConflict):
+        catalog.delete(*KEY, 1)
+
+
+def test_listing_is_by_kind_account_and_region_in_order(catalog: SqliteCatalog) -> None:
+    for kind, account, region, name in (
+        ("stream", "2", "a", "x"),
+        ("stream", "1", "b", "x"),
+        ("stream", "1", "a", "y"),
+        ("stream", "1", "a", "x"),
+        ("other", "1", "a", "x"),
+    ):
+        catalog.put(kind, account, region, name, b"", 0)
+    assert [(found.account, found.region, found.name) for found in catalog.list("stream")] == [
+        ("1", "a", "x"),
+        ("1", "a", "y"),
+        ("1", "b", "x"),
+        ("2", "a", "x"),
+    ]
+    assert [found.name for found in catalog.list("stream", "1", "a")] == ["x", "y"]
+    assert [found.region for found in catalog.list("stream", "1")] == ["a", "a", "b"]
+    assert catalog.list("stream", "3") == []
+
+
+def test_a_closed_catalog_refuses(catalog: SqliteCatalog) -> None:
+    catalog.close()
+    with pytest.raises(CatalogError):
+        catalog.get(*KEY)
+    with pytest.raises(CatalogError):
+        catalog.put(*KEY, b"", 0)
+
+
+def test_a_later_layout_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "file:later?mode=memory&cache=shared"
+    later = sqlite3.connect(name, uri=True)
+    later.execute("PRAGMA user_version = 99")
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda path, **options: connect(path, uri=True, **options))
+    with pytest.raises(CatalogError, match="layout 99"):
+        SqliteCatalog(name)
+    later.close()
