@@ -3,7 +3,9 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 TESTS ?= tests
-PROCESSES ?= 2
+PROCESSES ?= 3
+# The tests start hundreds of processes: each would compile all our modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test unit lint fmt bench sim lock clean
 

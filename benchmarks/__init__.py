@@ -1,4 +1,4 @@
-"""Side by side: Millstream and the other self-hosted Kinesis servers, under one load, in one run.
+"""Side by side: Millstream and the other self-hosted Kinesis and Firehose servers, under one load, in one run.
 
 `python -m benchmarks` installs the peers it can (pinned versions, into `benchmarks/.peers/`), then works in
 rounds: each round starts every server in turn, fresh and on an empty directory, and measures it. A figure is the
@@ -10,6 +10,7 @@ From the inside out:
   generator shares the machine's cores with the server; `client` makes the few calls where speed does not matter.
 - `servers` says how each server is started and what it keeps on disk; `install` gets the peers; `process` runs a
   server and accounts for its CPU time and memory.
-- `measures` are the figures of a round; `largelog` the figures that need gigabytes.
+- `measures` are the figures of a round; `deliveries` those of Millstream's delivery, of the `events`; `largelog` those
+  that need gigabytes.
 - `goals` are the figures Millstream has promised; `report` prints figures, ratios and goals.
 """

@@ -5,24 +5,44 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
-from benchmarks.figures import medians
+from benchmarks.deliveries import measure_deliveries, measure_idle, measure_partitions
+from benchmarks.figures import Figures, medians
 from benchmarks.install import InstallError
 from benchmarks.largelog import plan, run_large_log
 from benchmarks.load import LoadError
 from benchmarks.machine import describe
-from benchmarks.measures import Payloads, render_payloads, run_round
+from benchmarks.measures import (
+    FIREHOSE_MEASUREMENTS,
+    KINESIS_MEASUREMENTS,
+    Bench,
+    Payloads,
+    render_payloads,
+    run_round,
+)
 from benchmarks.process import Running, StartError
 from benchmarks.report import Report, ServerReport, markdown
 from benchmarks.servers import MILLSTREAM, SERVERS, Server
 
 DATA = Path(__file__).parent.parent / "build" / "benchmarks"
 QUICK_SECONDS = 1.0
+
+
+class Section(StrEnum):
+    """What can be measured by itself."""
+
+    KINESIS = "kinesis"  # all servers
+    FIREHOSE = "firehose"  # putting, all servers that have one
+    DELIVERY = "delivery"  # what the worker makes of a core
+    MEMORY = "memory"  # the worker with many partitions, and with nothing to do
+    LARGE_LOG = "large-log"
 
 
 def main() -> None:
@@ -32,6 +52,7 @@ def main() -> None:
 
 def run(
     only: Annotated[list[str] | None, typer.Option(help="Measure only this server; may be repeated.")] = None,
+    section: Annotated[list[Section] | None, typer.Option(help="Measure only this; may be repeated.")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds that the medians are taken over.")] = 3,
     seconds: Annotated[float, typer.Option(min=0.1, help="Length of each load.")] = 3.0,
     quick: Annotated[bool, typer.Option("--quick", help="One short round, no large log.")] = False,
@@ -48,12 +69,15 @@ def run(
     if unknown:
         raise typer.BadParameter(f"unknown server {', '.join(sorted(unknown))}; known are {', '.join(names)}")
     DATA.mkdir(parents=True, exist_ok=True)
-    benchmark = _Benchmark([server for server in SERVERS if not only or server.name in only], seconds)
+    sections = set(section or Section)
+    benchmark = _Benchmark([server for server in SERVERS if not only or server.name in only], seconds, sections)
     benchmark.install()
     for number in range(1, rounds + 1):
         benchmark.round(number)
-    if log_gib and MILLSTREAM in benchmark.reports:
-        benchmark.large_log(log_gib, sustain_seconds)
+    if MILLSTREAM in benchmark.reports:
+        benchmark.worker(rounds)
+        if log_gib and Section.LARGE_LOG in sections:
+            benchmark.large_log(log_gib, sustain_seconds)
     report = Report(describe(DATA), rounds, seconds, benchmark.results())
     text = markdown(report)
     print(text)
@@ -65,10 +89,21 @@ def run(
         raise typer.Exit(1)
 
 
+def measurements_of(server: Server, sections: set[Section]) -> list[Callable[[Bench], Figures]]:
+    """What a round measures of a server; nothing if it has nothing of the sections."""
+    wanted: list[Callable[[Bench], Figures]] = []
+    if Section.KINESIS in sections:
+        wanted += KINESIS_MEASUREMENTS
+    if Section.FIREHOSE in sections and server.has_firehose:
+        wanted += FIREHOSE_MEASUREMENTS
+    return wanted
+
+
 class _Benchmark:
-    def __init__(self, servers: list[Server], seconds: float) -> None:
-        self.reports = {server.name: ServerReport(server.name, server.version, server.keeps) for server in servers}
-        self._servers = servers
+    def __init__(self, servers: list[Server], seconds: float, sections: set[Section]) -> None:
+        self._sections = sections
+        self._servers = [server for server in servers if server.name == MILLSTREAM or measurements_of(server, sections)]
+        self.reports = {each.name: ServerReport(each.name, each.version, each.keeps) for each in self._servers}
         self._seconds = seconds
         self._payloads: Payloads = render_payloads()
 
@@ -87,11 +122,14 @@ class _Benchmark:
     def round(self, number: int) -> None:
         """Measures every server once, in turn."""
         for server in self._servers:
+            measurements = measurements_of(server, self._sections)
+            if not measurements:
+                continue
             _say(f"round {number}: {server.name}")
             directory = _fresh_directory(server)
             try:
                 with Running(server, directory) as running:
-                    result = run_round(running, self._payloads, self._seconds)
+                    result = run_round(running, self._payloads, self._seconds, measurements)
             except StartError as error:
                 self._fault(server, str(error))
                 continue
@@ -112,6 +150,28 @@ class _Benchmark:
             self.reports[MILLSTREAM].rounds.append(figures)
         except (LoadError, StartError) as error:
             self._fault(server, f"large log: {error}")
+        finally:
+            _remove(directory)
+
+    def worker(self, rounds: int) -> None:
+        """Takes the figures of Millstream's worker: those of delivery in so many rounds, those of memory once."""
+        measures: list[Callable[[Running], Figures]] = []
+        if Section.DELIVERY in self._sections:
+            measures += [lambda running: measure_deliveries(running, self._seconds)] * rounds
+        if Section.MEMORY in self._sections:
+            measures += [lambda running: measure_partitions(running, self._seconds), measure_idle]
+        for number, measure in enumerate(measures, 1):
+            _say(f"worker: {number} of {len(measures)}")
+            self._measure(measure)
+
+    def _measure(self, measure: Callable[[Running], Figures]) -> None:
+        server = next(server for server in self._servers if server.name == MILLSTREAM)
+        directory = _fresh_directory(server)
+        try:
+            with Running(server, directory) as running:
+                self.reports[MILLSTREAM].rounds.append(measure(running))
+        except (LoadError, StartError) as error:
+            self._fault(server, f"delivery: {error}")
         finally:
             _remove(directory)
 

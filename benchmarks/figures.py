@@ -28,6 +28,8 @@ ROUND_METRICS = (
     Metric("put_record_64", "PutRecord, 1 KiB, 64 connections", "calls/s"),
     Metric("put_record_p50", "PutRecord, 1 KiB, one connection, p50", "ms", more_is_better=False, decimals=2),
     Metric("put_record_p99", "the same, p99", "ms", more_is_better=False, decimals=2),
+    Metric("put_record_batch_1k", "Firehose PutRecordBatch, 500 x 1 KiB, 4 connections", "records/s"),
+    Metric("put_record_batch_1k_idle", "the same, while nothing is delivered", "records/s"),
     Metric("get_records_mb", "GetRecords of the same data, 4 connections, data out", "MB/s", decimals=1),
     Metric("get_1000_records_mb", "the same, 1,000 records a call", "MB/s", decimals=1),
     Metric("seek_p50", "GetRecords AT_TIMESTAMP in that log, p50", "ms", more_is_better=False, decimals=2),
@@ -38,6 +40,8 @@ CPU_METRICS = (
     Metric("put_records_1k_cpu", "PutRecords, 500 x 1 KiB", "us/record", more_is_better=False, decimals=1),
     Metric("put_records_200b_cpu", "PutRecords, 500 x 200 B", "us/record", more_is_better=False, decimals=1),
     Metric("put_record_64_cpu", "PutRecord, 1 KiB, 64 connections", "us/record", False, decimals=0),
+    Metric("put_record_batch_1k_cpu", "Firehose PutRecordBatch, 500 x 1 KiB, delivery included", "us/record", False, 1),
+    Metric("put_record_batch_1k_idle_cpu", "the same, while nothing is delivered", "us/record", False, decimals=1),
     Metric("get_records_cpu", "GetRecords of 1 KiB records", "us/record", more_is_better=False, decimals=1),
 )
 GENERATOR_CPU = Metric(
@@ -51,7 +55,31 @@ LARGE_LOG_METRICS = (
     Metric("large_gib", "Log at the SIGKILL", "GiB", decimals=1),
     Metric("large_restart", "From the start of the process to its first GetRecords", "s", False, decimals=2),
 )
-ALL_METRICS = {metric.key: metric for metric in (*ROUND_METRICS, *CPU_METRICS, GENERATOR_CPU, *LARGE_LOG_METRICS)}
+DELIVERY_METRICS = (
+    Metric("deliver_plain_mb", "As it is, 1 KiB events", "MB/s"),
+    Metric("deliver_gzip_mb", "GZIP", "MB/s"),
+    Metric("deliver_snappy_mb", "Snappy", "MB/s"),
+    Metric("deliver_parquet_mb", "JSON to Parquet", "MB/s"),
+    Metric("deliver_orc_mb", "JSON to ORC", "MB/s"),
+    Metric("deliver_gzip_200b", "GZIP, 200 B events", "records/s"),
+    Metric("partition_1k", "Dynamic partitioning by one path, 1 KiB events", "records/s"),
+    Metric("partition_200b", "the same, 200 B events", "records/s"),
+    Metric("partition_program_200b", "the same by a jq program, 200 B events", "records/s"),
+)
+WORKER_METRICS = (
+    Metric("partitions_kib", "1,000 partitions open, buffered in each", "KiB"),
+    Metric("partitions_memory", "the worker's peak resident memory then", "MiB", more_is_better=False),
+    Metric("partitions_delivered_memory", "the same once they are delivered", "MiB", more_is_better=False),
+    Metric("idle_memory", "200 delivery streams without records, resident memory of the worker", "MiB", False),
+    Metric("idle_cpu", "the same, CPU of one core", "%", more_is_better=False, decimals=1),
+)
+ALL_METRICS = {
+    metric.key: metric
+    for metric in (
+        *(*ROUND_METRICS, *CPU_METRICS, GENERATOR_CPU),
+        *(*LARGE_LOG_METRICS, *DELIVERY_METRICS, *WORKER_METRICS),
+    )
+}
 
 
 def percentile(values: Sequence[float], percent: float) -> float:

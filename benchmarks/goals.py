@@ -18,6 +18,8 @@ COMPARED = (
     "put_records_200b_cpu",
     "put_record_64_cpu",
     "get_records_cpu",
+    "put_record_batch_1k",
+    "put_record_batch_1k_cpu",
 )
 """The metrics in which Millstream is to be ahead of every peer."""
 
@@ -52,9 +54,16 @@ GOALS = (
     Goal("put_record_64", 8_000),
     Goal("put_record_p50", 1.5),
     Goal("get_records_mb", 150),
+    Goal("put_record_batch_1k", 80_000),
+    Goal("put_record_batch_1k_idle", 80_000),
     Goal("large_seek_p95", 10, log_gib_min=1),
     Goal("large_restart", 3, log_gib_min=5),
     Goal("large_memory", 300),
+    Goal("deliver_gzip_mb", 150),
+    Goal("deliver_parquet_mb", 50),
+    Goal("partition_1k", 150_000),
+    Goal("partition_200b", 150_000),
+    Goal("partitions_memory", 500),
 )
 
 

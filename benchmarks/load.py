@@ -21,7 +21,10 @@ BUFFER_BYTES = 64 << 10
 STALL_SECONDS_MAX = 60.0
 _CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _CONNECTION_CLOSE = re.compile(rb"\r\nconnection: *close", re.IGNORECASE)
-_NO_FAILURES = (b'"FailedRecordCount":0', b'"FailedRecordCount": 0')
+_NO_FAILURES = (
+    *(b'"FailedRecordCount":0', b'"FailedRecordCount": 0'),
+    *(b'"FailedPutCount":0', b'"FailedPutCount": 0'),
+)
 
 
 class LoadError(Exception):
@@ -71,7 +74,7 @@ class PutFeed:
 
     def take(self, reply: bytearray, start: int, end: int) -> int:
         if self._records > 1 and all(reply.find(mark, start, end) < 0 for mark in _NO_FAILURES):
-            raise LoadError("some records of a PutRecords call failed")
+            raise LoadError("some records of a call failed")
         return self._records
 
 

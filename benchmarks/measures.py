@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from benchmarks.client import Client
@@ -12,6 +12,7 @@ from benchmarks.figures import Figures, percentile
 from benchmarks.load import Feed, GetFeed, LoadError, LoadResult, PutFeed, run_load
 from benchmarks.process import Running
 from benchmarks.rendering import RECORDS_PER_CALL, STREAM_NAME, RecordMaker
+from benchmarks.servers import MILLSTREAM
 
 SHARDS = 4
 BULK_CONNECTIONS = 4
@@ -31,6 +32,7 @@ class Payloads(NamedTuple):
     put_records_1k: list[bytes]
     put_records_200b: list[bytes]
     put_record_1k: list[bytes]
+    put_record_batch_1k: list[bytes]
 
 
 class Bench(NamedTuple):
@@ -50,17 +52,20 @@ class RoundResult(NamedTuple):
 
 
 def render_payloads() -> Payloads:
-    """Renders the requests, some 16 MB of them."""
+    """Renders the requests, some 30 MB of them."""
     maker = RecordMaker()
     return Payloads(
         put_records_1k=maker.put_records(LARGE_BYTES, 16),
         put_records_200b=maker.put_records(SMALL_BYTES, 16),
         put_record_1k=maker.put_record(LARGE_BYTES, 2048),
+        put_record_batch_1k=maker.put_record_batch(LARGE_BYTES, 16),
     )
 
 
-def run_round(running: Running, payloads: Payloads, seconds: float) -> RoundResult:
-    """Takes every measurement on a fresh server, each over `seconds`; a failed one leaves its figures out."""
+def run_round(
+    running: Running, payloads: Payloads, seconds: float, measurements: Iterable[Callable[[Bench], Figures]]
+) -> RoundResult:
+    """Takes the measurements on a fresh server, each over `seconds`; a failed one leaves its figures out."""
     result = RoundResult({"start": running.start_seconds}, [])
     try:
         with Client(running.port) as client:
@@ -69,7 +74,7 @@ def run_round(running: Running, payloads: Payloads, seconds: float) -> RoundResu
         result.faults.append(str(error))
         return result
     bench = Bench(running, shards, payloads, seconds)
-    for measure in MEASUREMENTS:
+    for measure in measurements:
         try:
             result.figures.update(measure(bench))
         except LoadError as error:
@@ -119,13 +124,33 @@ def put_records_200b(bench: Bench) -> Figures:
     return {"put_records_200b": load.result.records_per_s, "put_records_200b_cpu": load.server_cpu_us}
 
 
-MEASUREMENTS: tuple[Callable[[Bench], Figures], ...] = (
+def put_record_batch(bench: Bench) -> Figures:
+    """Firehose's PutRecordBatch of 1 KiB records: while they are delivered, and Millstream's while they are not."""
+    with Client(bench.running.port) as client:
+        client.create_delivery_stream()
+    feeds = put_feeds(bench.payloads.put_record_batch_1k, RECORDS_PER_CALL, BULK_CONNECTIONS)
+    load = _load(bench, feeds)
+    figures = {"put_record_batch_1k": load.result.records_per_s, "put_record_batch_1k_cpu": load.server_cpu_us}
+    if bench.running.server.name != MILLSTREAM:
+        return figures
+    with bench.running.worker().held():
+        load = _load(bench, feeds)
+    return figures | {
+        "put_record_batch_1k_idle": load.result.records_per_s,
+        "put_record_batch_1k_idle_cpu": load.server_cpu_us,
+    }
+
+
+KINESIS_MEASUREMENTS: tuple[Callable[[Bench], Figures], ...] = (
     put_record_one,
     put_record_many,
     put_and_get_records,
     put_records_200b,
 )
 """In this order, since several peers slow down as their shards grow, and GetRecords relies on 1 KiB records."""
+
+FIREHOSE_MEASUREMENTS: tuple[Callable[[Bench], Figures], ...] = (put_record_batch,)
+"""Of servers that have a Firehose."""
 
 
 def seek_ms(bench: Bench, from_s: float, to_s: float) -> list[float]:

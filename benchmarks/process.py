@@ -18,6 +18,9 @@ from benchmarks.servers import Server
 
 READY_SECONDS_MAX = 90.0
 STOP_SECONDS_MAX = 20.0
+WORKER_SECONDS_MAX = 10.0
+IDLE_CPU_S = 0.03
+_WORKER_MODULE = b"millstream.server.worker"
 _TICK_US = 1e6 / os.sysconf("SC_CLK_TCK")
 
 
@@ -61,16 +64,26 @@ class Running:
 
     def cpu_us(self) -> float:
         """CPU time, user and kernel, that the server's live processes have used so far."""
-        return sum(int(fields[11]) + int(fields[12]) for _, fields in self._processes()) * _TICK_US
+        return sum(map(_cpu_us, (fields for _, fields in self._processes())))
 
     def memory_peak_mib(self) -> float:
         """The sum of the processes' peak resident sizes, which counts shared pages once for each."""
-        peak_kib = 0
+        peak_mib = 0.0
         for process, _ in self._processes():
             with contextlib.suppress(FileNotFoundError):
-                status = (process / "status").read_text()
-                peak_kib += int(status.partition("VmHWM:")[2].split()[0])
-        return peak_kib / 1024
+                peak_mib += _memory_mib(process, "VmHWM")
+        return peak_mib
+
+    def worker(self) -> Worker:
+        """Millstream's worker process, once it is there. Raises LoadError when it is not within 10 s."""
+        deadline = time.monotonic() + WORKER_SECONDS_MAX
+        while time.monotonic() < deadline:
+            for process, _ in self._processes():
+                with contextlib.suppress(FileNotFoundError):
+                    if _WORKER_MODULE in (process / "cmdline").read_bytes():
+                        return Worker(process)
+            time.sleep(0.02)
+        raise LoadError("there is no worker process")
 
     def stop(self) -> None:
         """Ends the server in order, and by force when it takes longer than 20 s."""
@@ -103,8 +116,66 @@ class Running:
         """Each live process of the server's session, with its /proc stat fields from `state` on."""
         for process in Path("/proc").glob("[0-9]*"):
             try:
-                fields = (process / "stat").read_text().rpartition(")")[2].split()
+                fields = _stat(process)
             except (FileNotFoundError, ProcessLookupError):
                 continue
             if int(fields[3]) == self._process.pid and fields[0] != "Z":
                 yield process, fields
+
+
+class Worker:
+    """A process of Millstream that delivers; `process` is its directory in /proc."""
+
+    def __init__(self, process: Path) -> None:
+        self._process = process
+        self._pid = int(process.name)
+
+    def cpu_s(self) -> float:
+        """CPU time, user and kernel, of all its threads so far."""
+        return _cpu_us(_stat(self._process)) / 1e6
+
+    def memory_mib(self) -> float:
+        """What it has resident now."""
+        return _memory_mib(self._process, "VmRSS")
+
+    def memory_peak_mib(self) -> float:
+        """The most that it has had resident."""
+        return _memory_mib(self._process, "VmHWM")
+
+    def keep_to_one_core(self) -> None:
+        """So that its threads do not share one core's caches and units with each other by turns on two."""
+        core = max(os.sched_getaffinity(0))
+        for thread in (self._process / "task").iterdir():
+            os.sched_setaffinity(int(thread.name), {core})
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Meanwhile it does nothing at all."""
+        os.kill(self._pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self._pid, signal.SIGCONT)
+
+    def wait_until_idle(self) -> None:
+        """Returns when it has used next to no CPU time for half a second; after 60 s anyway."""
+        deadline = time.monotonic() + 60
+        used = self.cpu_s()
+        while time.monotonic() < deadline:
+            time.sleep(0.5)
+            before, used = used, self.cpu_s()
+            if used - before < IDLE_CPU_S:
+                return
+
+
+def _stat(process: Path) -> list[str]:
+    """The fields of /proc/<pid>/stat from `state` on."""
+    return (process / "stat").read_text().rpartition(")")[2].split()
+
+
+def _cpu_us(fields: list[str]) -> float:
+    return (int(fields[11]) + int(fields[12])) * _TICK_US
+
+
+def _memory_mib(process: Path, name: str) -> float:
+    return int((process / "status").read_text().partition(f"{name}:")[2].split()[0]) / 1024

@@ -33,6 +33,7 @@ class Server(msgspec.Struct, frozen=True):
     keeps: str
     launch: Callable[[int, Path], Launch]
     recipe: Recipe | None = None
+    has_firehose: bool = False
 
     @property
     def version(self) -> str:
@@ -79,7 +80,7 @@ def _ministack(port: int, directory: Path) -> Launch:
     environment = {
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
-        "SERVICES": "kinesis",
+        "SERVICES": "kinesis,firehose,s3",
         "LOG_LEVEL": "ERROR",
         "STATE_DIR": str(directory / "data"),
     }
@@ -97,11 +98,11 @@ def _ferrokinesis_durable(port: int, directory: Path) -> Launch:
 
 
 SERVERS = (
-    Server(MILLSTREAM, "every record, synced before it is acknowledged", _millstream),
+    Server(MILLSTREAM, "every record, synced before it is acknowledged", _millstream, has_firehose=True),
     Server("kinesalite", "every record, in LevelDB, not synced", _kinesalite, KINESALITE),
     Server("kinesis-local", "nothing (a dump every 5 s can be asked for)", _kinesis_local, KINESIS_LOCAL),
-    Server("moto", "nothing", _moto, MOTO),
-    Server("ministack", "nothing (a dump at shutdown can be asked for)", _ministack, MINISTACK),
+    Server("moto", "nothing", _moto, MOTO, has_firehose=True),
+    Server("ministack", "nothing (a dump at shutdown can be asked for)", _ministack, MINISTACK, has_firehose=True),
     Server("ferrokinesis", "nothing (its default)", _ferrokinesis, FERROKINESIS),
     Server(
         "ferrokinesis-wal",

@@ -17,18 +17,27 @@ HERE = Path(__file__).parent
 MILLSTREAM = str(Path(sys.executable).parent / "millstream")
 PORT = "4590"
 STREAM = "kinesis-analytics-demo-stream"
+COLUMNS = 124
+COMMANDS = (
+    ["streams"],
+    ["tail", STREAM, "--raw", "--limit", "5"],
+    ["tail", STREAM, "--limit", "1"],
+    ["deliver", "list"],
+)
 
 
 def main() -> None:
     """Start the demo, run the README's first commands, draw what they print."""
-    environment = {**os.environ, "MILLSTREAM_ENDPOINT": f"http://127.0.0.1:{PORT}", "FORCE_COLOR": "1", "COLUMNS": "96"}
-    console = Console(record=True, width=96, file=open(os.devnull, "w"))  # noqa: SIM115
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment |= {"MILLSTREAM_ENDPOINT": f"http://127.0.0.1:{PORT}", "FORCE_COLOR": "1", "COLUMNS": str(COLUMNS)}
+    console = Console(record=True, width=COLUMNS, file=open(os.devnull, "w"))  # noqa: SIM115
     with tempfile.TemporaryDirectory() as directory:
         up = [MILLSTREAM, "up", "--demo", "--port", PORT, "--data-dir", directory]
         server = subprocess.Popen(up, stdout=subprocess.DEVNULL)
         try:
-            time.sleep(8)
-            for words in (["streams"], ["tail", STREAM, "--raw", "--limit", "8"], ["tail", STREAM, "--limit", "1"]):
+            while not list(Path(directory).glob("objects/*/ticks/*/*.parquet")):
+                time.sleep(1)  # half a minute: the demo's buffering interval
+            for words in COMMANDS:
                 done = subprocess.run([MILLSTREAM, *words], env=environment, capture_output=True, text=True, check=True)
                 console.print(Text("$ millstream " + " ".join(words), style="bold green"))
                 console.print(Text.from_ansi(done.stdout.rstrip()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from typing import TYPE_CHECKING
@@ -20,18 +19,6 @@ if TYPE_CHECKING:
     from support.server import Server
 
 Run = subprocess.CompletedProcess[str]
-
-
-@pytest.fixture
-def environment(server: Server, account: str) -> dict[str, str]:
-    """What tells a command where the server is and who asks."""
-    return {
-        "PATH": os.environ["PATH"],
-        "AWS_ENDPOINT_URL": server.url,
-        "AWS_ACCESS_KEY_ID": account,
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
 
 
 @pytest.fixture

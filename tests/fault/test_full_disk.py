@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 
 from support.kinesis import Kinesis, connect, create_stream, new_account, read_shard, until_refused
 from support.load import Writers, assert_nothing_lost
+from support.smalldisk import SmallDisk, small_disk
 from support.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from support.server import Server
 
@@ -22,32 +21,11 @@ DISK_MIB = 24
 BALLAST_BYTES = 8 << 20
 
 
-class SmallDisk(NamedTuple):
-    """A small file system that only processes started `inside` see; others find it under `outside`."""
-
-    path: Path
-    inside: list[str]
-    outside: Path
-
-
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    """A file system of DISK_MIB in a mount namespace of its own: it goes with the process that holds it."""
-    path = tmp_path / "disk"
-    path.mkdir()
-    as_root = os.geteuid() == 0
-    unshare = ["unshare", "--mount", *([] if as_root else ["--user", "--map-root-user"])]
-    mount = f"mount -t tmpfs -o size={DISK_MIB}m tmpfs '{path}' && echo ready && exec sleep infinity"
-    with subprocess.Popen([*unshare, "sh", "-c", mount], stdout=subprocess.PIPE) as holder:
-        try:
-            assert holder.stdout is not None
-            if holder.stdout.readline() != b"ready\n":
-                pytest.skip("this machine lets nobody mount a file system in a namespace")
-            enter = ["nsenter", "--target", str(holder.pid), "--mount"]
-            enter += [] if as_root else ["--user", "--preserve-credentials"]
-            yield SmallDisk(path, enter, Path(f"/proc/{holder.pid}/root{path}"))
-        finally:
-            holder.kill()
+    """A file system of DISK_MIB."""
+    with small_disk(tmp_path / "disk", DISK_MIB) as disk:
+        yield disk
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ class MemoryLog:
     """Keeps runs of records a shard, oldest first.
 
     Set `full` or `stopped` to have appends fail as on a full disk or after a failed sync; clear `flowing` to hold
-    appends as a slow sync does. `blocking_calls` counts what the real log would do with file I/O.
+    appends as a slow sync does. `blocking_calls` counts what the real log would do with file I/O. Positions only grow;
+    nothing is dropped by `trim_to`, which leaves where it was asked to in `trimmed_to`.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -25,6 +26,9 @@ class MemoryLog:
         self.flowing = asyncio.Event()
         self.flowing.set()
         self.blocking_calls = 0
+        self.published = False
+        self.trimmed_to = 0
+        self._position = 0
         self._arrival_ms = 0
         self._runs: dict[int, list[RecordRun]] = {}
         self._next: dict[int, int] = {}
@@ -64,6 +68,7 @@ class MemoryLog:
         run = RecordRun(first_offset, self._arrival_ms, list(batch.keys), list(batch.data), encrypted=self.encrypting)
         self._runs.setdefault(batch.shard, []).append(run)
         self._next[batch.shard] = first_offset + len(batch.data)
+        self._position += sum(map(len, batch.data)) + 1
         return Placement(first_offset, self._arrival_ms)
 
     def read(self, shard: int, offset: int, *, records_max: int, bytes_max: int) -> list[RecordRun]:
@@ -124,6 +129,16 @@ class MemoryLog:
             freed += sum(len(data) for run in runs[: len(runs) - len(kept)] for data in run.data)
             self._runs[shard] = kept
         return freed
+
+    def end_position(self) -> int:
+        return self._position
+
+    def publish_end(self) -> None:
+        self.published = True
+
+    def trim_to(self, position: int) -> int:
+        self.trimmed_to = position
+        return 0
 
     async def close(self) -> None:
         await self.drain()

@@ -16,6 +16,7 @@ from pathlib import Path
 from millstream.catalog.port import CatalogError, Document, VersionConflict
 
 LAYOUT = 1
+_BUSY_S_MAX = 10.0  # how long a call waits for another process's transaction
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS document (
@@ -34,25 +35,49 @@ _IS = "kind = ? AND account = ? AND region = ? AND name = ?"
 class SqliteCatalog:
     """A `Catalog` in the SQLite file at `path` (made if missing), or in memory for ":memory:".
 
-    To be used from one thread. Raises CatalogError if the file is not a catalog that this version understands.
+    With `read_only` the file must be there; another process may be writing it, and what a call returns is what was
+    committed when it began. To be used from one thread, unless `any_thread`. Raises CatalogError if the file is not a
+    catalog that this version understands.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, *, read_only: bool = False, any_thread: bool = False) -> None:
         self._path = path
         with self._errors():
-            self._db = sqlite3.connect(path, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            (layout,) = self._db.execute("PRAGMA user_version").fetchone()
+            if read_only:
+                # not mode=ro: the first reader after a crash or a clean end has to make the shared-memory file
+                uri = f"{Path(path).absolute().as_uri()}?mode=rw"
+                self._db = sqlite3.connect(
+                    uri, uri=True, isolation_level=None, timeout=_BUSY_S_MAX, check_same_thread=not any_thread
+                )
+                self._db.execute("PRAGMA query_only = ON")
+            else:
+                self._db = sqlite3.connect(
+                    path, isolation_level=None, timeout=_BUSY_S_MAX, check_same_thread=not any_thread
+                )
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA synchronous = FULL")
+            layout = self._layout()
             if layout > LAYOUT:
                 raise CatalogError(f"{path} has layout {layout}; this version of Millstream knows {LAYOUT}")
-            self._db.execute(_TABLE)
-            self._db.execute(f"PRAGMA user_version = {LAYOUT}")
+            if not read_only:
+                self._db.execute(_TABLE)
+                self._db.execute(f"PRAGMA user_version = {LAYOUT}")
+        self._is_unmade = read_only and layout == 0  # its writer has only just begun to make it
+
+    def _layout(self) -> int:
+        """The number of the file's layout; 0 as long as it has no table."""
+        (layout,) = self._db.execute("PRAGMA user_version").fetchone()
+        return int(layout)
+
+    def _has_table(self) -> bool:
+        if self._is_unmade:
+            self._is_unmade = self._layout() == 0
+        return not self._is_unmade
 
     def get(self, kind: str, account: str, region: str, name: str) -> Document | None:
         query = f"SELECT version, body FROM document WHERE {_IS}"  # noqa: S608 (constants)
         with self._errors():
-            row = self._db.execute(query, (kind, account, region, name)).fetchone()
+            row = self._db.execute(query, (kind, account, region, name)).fetchone() if self._has_table() else None
         return Document(kind, account, region, name, *row) if row else None
 
     def put(self, kind: str, account: str, region: str, name: str, body: bytes, expected_version: int) -> int:
@@ -80,7 +105,8 @@ class SqliteCatalog:
                 query += f" AND {column} = ?"
                 values.append(value)
         with self._errors():
-            rows = self._db.execute(query + " ORDER BY account, region, name", values).fetchall()
+            query += " ORDER BY account, region, name"
+            rows = self._db.execute(query, values).fetchall() if self._has_table() else []
         return [Document(*row) for row in rows]
 
     def close(self) -> None:

@@ -11,7 +11,10 @@ from typing import Annotated
 import typer
 
 from millstream import __version__
+from millstream.cli.deliver import deliver_app
 from millstream.cli.errors import UsageError
+from millstream.cli.options import Endpoint
+from millstream.cli.tables import tables_app
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,16 +25,9 @@ app = typer.Typer(
     help="Millstream: the Amazon Kinesis platform as software that you run yourself.",
 )
 log_app = typer.Typer(no_args_is_help=True, help="Look into record logs on this machine.")
+app.add_typer(deliver_app, name="deliver")
+app.add_typer(tables_app, name="tables")
 app.add_typer(log_app, name="log")
-
-Endpoint = Annotated[
-    str | None,
-    typer.Option(
-        metavar="URL",
-        help="Where the server is; else $AWS_ENDPOINT_URL_KINESIS, $AWS_ENDPOINT_URL, $MILLSTREAM_ENDPOINT, "
-        "or http://127.0.0.1:4566.",
-    ),
-]
 
 
 def _print_version(wanted: bool) -> None:
@@ -75,16 +71,41 @@ def up(
         bool | None, typer.Option("--tls-self-signed", help="Serve HTTPS with a certificate made on first use.")
     ] = None,
     create_delay_ms: Annotated[
-        str | None, typer.Option(metavar="MS", help="How long a new stream or consumer is CREATING.  [50]")
+        str | None, typer.Option(metavar="MS", help="How long something new is CREATING.  [50]")
     ] = None,
     update_delay_ms: Annotated[
         str | None, typer.Option(metavar="MS", help="How long a changed stream is UPDATING.  [50]")
     ] = None,
     delete_delay_ms: Annotated[
-        str | None, typer.Option(metavar="MS", help="How long a deleted stream or consumer is DELETING.  [50]")
+        str | None, typer.Option(metavar="MS", help="How long something deleted is DELETING.  [50]")
     ] = None,
     shard_limit: Annotated[
         str | None, typer.Option(metavar="N", help="Open shards that an account may have in a region.  [20000]")
+    ] = None,
+    object_store: Annotated[
+        str | None,
+        typer.Option(metavar="local|s3://", help="Where buckets are: in data_dir, or an S3 service.  [local]"),
+    ] = None,
+    s3_endpoint: Annotated[
+        str | None, typer.Option(metavar="URL", help="S3-compatible service with the buckets; without it AWS.")
+    ] = None,
+    s3_region: Annotated[str | None, typer.Option(metavar="REGION", help="Region of the buckets.  [us-east-1]")] = None,
+    s3_path_style: Annotated[
+        bool | None,
+        typer.Option("--s3-path-style/--no-s3-path-style", help="Address buckets by path, not by host name.  [yes]"),
+    ] = None,
+    s3_access_key_id: Annotated[
+        str | None, typer.Option(metavar="ID", help="Credentials for the buckets, if not AWS's usual ones.")
+    ] = None,
+    s3_secret_access_key: Annotated[
+        str | None, typer.Option(metavar="SECRET", help="Their secret; better given by its variable.")
+    ] = None,
+    lambda_endpoint: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where functions are invoked, as with AWS Lambda's API.")
+    ] = None,
+    warehouse_paths: Annotated[
+        bool | None,
+        typer.Option("--warehouse-paths/--no-warehouse-paths", help="Take duckdb: URLs of files anywhere.  [no]"),
     ] = None,
     log_level: Annotated[
         str | None, typer.Option(metavar="LEVEL", help="debug, info, warning or error.  [warning]")

@@ -21,20 +21,33 @@ import msgspec
 from millstream.cli.errors import CommandError
 
 DEFAULT_ENDPOINT = "http://127.0.0.1:4566"
-ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_KINESIS", "AWS_ENDPOINT_URL", "MILLSTREAM_ENDPOINT")
+ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL", "MILLSTREAM_ENDPOINT")
 THROTTLES = frozenset(
     {
         "ProvisionedThroughputExceededException",
         "LimitExceededException",
         "ThrottlingException",
         "KMSThrottlingException",
+        "ServiceUnavailableException",
     }
 )
 
-_TARGET_PREFIX = "Kinesis_20131202."
 _TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 _BACK_OFF_S = 0.1
 _BACK_OFF_S_MAX = 2.0
+
+
+class Api(NamedTuple):
+    """A service of the endpoint: its name in credential scopes, and what stands before an operation in X-Amz-Target."""
+
+    name: str
+    target_prefix: str
+
+
+KINESIS = Api("kinesis", "Kinesis_20131202")
+FIREHOSE = Api("firehose", "Firehose_20150804")
+GLUE = Api("glue", "AWSGlue")
+MILLSTREAM = Api("millstream", "Millstream_20261101")
 
 
 class CallError(CommandError):
@@ -67,9 +80,9 @@ class Target(NamedTuple):
     ca_bundle: str | None
 
     @classmethod
-    def find(cls, endpoint: str | None, environment: Mapping[str, str]) -> Target:
-        """The target that options and environment name. Raises CommandError for what is no URL."""
-        for variable in ENDPOINT_VARIABLES:
+    def find(cls, endpoint: str | None, environment: Mapping[str, str], api: Api = KINESIS) -> Target:
+        """The target for `api` that options and environment name. Raises CommandError for what is no URL."""
+        for variable in (f"AWS_ENDPOINT_URL_{api.name.upper()}", *ENDPOINT_VARIABLES):
             endpoint = endpoint or environment.get(variable)
         endpoint = (endpoint or DEFAULT_ENDPOINT).rstrip("/")
         try:
@@ -87,20 +100,33 @@ class Target(NamedTuple):
 
 
 class Client:
-    """Calls Kinesis operations at one target."""
+    """Calls the operations of one service at one target."""
 
-    def __init__(self, http: httpx.AsyncClient, target: Target) -> None:
+    def __init__(self, http: httpx.AsyncClient, target: Target, api: Api = KINESIS) -> None:
         self._http = http
         self._target = target
+        self._api = api
+
+    @property
+    def target(self) -> Target:
+        """Where calls go and in whose name."""
+        return self._target
+
+    def of(self, api: Api) -> Client:
+        """A client of another service at the same endpoint, over the same connections."""
+        return Client(self._http, self._target, api)
 
     async def call(self, operation: str, **params: Any) -> dict[str, Any]:
         """The operation's output, with blobs in base64; `params` may have them as bytes, and None for absent members.
 
         Raises CallError and Unreachable.
         """
-        headers = {"content-type": "application/x-amz-json-1.1", "x-amz-target": _TARGET_PREFIX + operation}
+        headers = {
+            "content-type": "application/x-amz-json-1.1",
+            "x-amz-target": f"{self._api.target_prefix}.{operation}",
+        }
         if self._target.region is not None:
-            headers["authorization"] = _credential_scope(self._target.access_key_id, self._target.region)
+            headers["authorization"] = _credential_scope(self._target.access_key_id, self._target.region, self._api)
         body = msgspec.json.encode({name: value for name, value in params.items() if value is not None})
         try:
             reply = await self._http.post("/", content=body, headers=headers)
@@ -131,16 +157,16 @@ class Client:
 
 
 @asynccontextmanager
-async def connect(endpoint: str | None, environment: Mapping[str, str]) -> AsyncIterator[Client]:
-    """A client for what options and environment name."""
-    target = Target.find(endpoint, environment)
+async def connect(endpoint: str | None, environment: Mapping[str, str], api: Api = KINESIS) -> AsyncIterator[Client]:
+    """A client of `api` for what options and environment name."""
+    target = Target.find(endpoint, environment, api)
     async with httpx.AsyncClient(
         base_url=target.endpoint,
         timeout=_TIMEOUT,
         verify=_trust(target),
         trust_env=not _is_local(target.endpoint),
     ) as http:
-        yield Client(http, target)
+        yield Client(http, target, api)
 
 
 async def back_off(attempt: int) -> None:
@@ -160,10 +186,10 @@ def _output(reply: httpx.Response) -> dict[str, Any]:
     raise CallError(code.rpartition("#")[2], message)
 
 
-def _credential_scope(access_key_id: str, region: str) -> str:
+def _credential_scope(access_key_id: str, region: str, api: Api) -> str:
     date = dt.datetime.now(dt.UTC).strftime("%Y%m%d")
     return (
-        f"AWS4-HMAC-SHA256 Credential={access_key_id}/{date}/{region}/kinesis/aws4_request, "
+        f"AWS4-HMAC-SHA256 Credential={access_key_id}/{date}/{region}/{api.name}/aws4_request, "
         f"SignedHeaders=host, Signature={'0' * 64}"
     )
 

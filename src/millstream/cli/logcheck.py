@@ -12,6 +12,8 @@ from millstream.cli.errors import CommandError
 from millstream.disk import RealDisk
 from millstream.log.check import SegmentReport, check_directory
 
+_LOGS = ("streams/*", "firehose/*/log", "firehose/*/processed")  # in a data directory
+
 
 def run_log_check(directory: Path) -> int:
     """Verify the logs in a data directory, or the one log in `directory`; the exit code. Raises CommandError."""
@@ -43,9 +45,9 @@ def log_directories(directory: Path) -> list[Path]:
     """The logs of a data directory, or the directory itself where it is a log. Raises CommandError if there is none."""
     if not directory.is_dir():
         raise CommandError(f"{directory} is no directory")
-    streams = directory / "streams"
-    if streams.is_dir():
-        return sorted(path for path in streams.iterdir() if path.is_dir())
+    found = [path for pattern in _LOGS for path in sorted(directory.glob(pattern)) if path.is_dir()]
+    if found or (directory / "streams").is_dir():
+        return found
     if (directory / "catalog.db").exists() or any(directory.glob("*.log")):
         return [directory] if any(directory.glob("*.log")) else []
     raise CommandError(f"{directory} holds no logs: give a server's data directory, or the directory of one log")

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from millstream.base.units import MIB
 from millstream.cli.client import CallError, Client, Unreachable, back_off, connect
@@ -23,8 +23,19 @@ BATCH_BYTES_MAX = 5 * MIB  # half of what PutRecords takes: batches of large rec
 REQUESTS_MAX = 4
 PATIENCE_S = 60.0  # without a single record getting in
 
-MakeKey = Callable[[bytes, int], str]
-"""The partition key of a record, from its data and its number in the input."""
+MakeKey = Callable[[bytes, int], str | None]
+"""The partition key of a record, from its data and its number in the input; None where records have none."""
+
+
+class PutOperation(NamedTuple):
+    """An operation that puts batches: its name, the member that names the stream, and the list of results."""
+
+    name: str
+    stream_member: str
+    results_member: str
+
+
+PUT_RECORDS = PutOperation("PutRecords", "StreamName", "Records")
 
 
 def run_put(
@@ -42,12 +53,12 @@ def run_put(
     if data is not None:
         asyncio.run(_put_one(endpoint, environment, stream, data.encode("utf-8", "surrogateescape"), make_key))
         return
-    source, size_bytes = _open(file)
+    source, size_bytes = open_input(file)
     with source:
         asyncio.run(_put_lines(endpoint, environment, stream, source, make_key, size_bytes))
 
 
-def _open(file: Path | None) -> tuple[FileIO, int | None]:
+def open_input(file: Path | None) -> tuple[FileIO, int | None]:
     """The input, unbuffered, and its size if that is known."""
     if file is None or str(file) == "-":
         return FileIO(sys.stdin.fileno(), closefd=False), None
@@ -94,21 +105,34 @@ async def _put_lines(
     with progress(size_bytes) as show:
         async with connect(endpoint, environment) as client:
             putter = Putter(client, stream, show)
-            try:
-                async for batch in batches(read_lines(source), make_key):
-                    await putter.put(batch)
-                await putter.finish()
-            except OSError as error:
-                raise CommandError(f"the input cannot be read: {error.strerror}") from error
-            finally:
-                await putter.abandon()
+            await put_batches(putter, batches(read_lines(source), make_key))
+    report_put(putter, stream, began)
+
+
+async def put_batches(putter: Putter, batches: AsyncIterator[list[dict[str, Any]]]) -> None:
+    """Put every batch; returns once all records are in. Raises CommandError."""
+    try:
+        async for batch in batches:
+            await putter.put(batch)
+        await putter.finish()
+    except OSError as error:
+        raise CommandError(f"the input cannot be read: {error.strerror}") from error
+    finally:
+        await putter.abandon()
+
+
+def report_put(putter: Putter, stream: str, began: float) -> None:
+    """Say on standard error how putting into `stream`, which began at that `time.monotonic()`, went."""
     took_s = time.monotonic() - began
     retried = f", {putter.retried:,} retries" if putter.retried else ""
     rate = putter.records / max(took_s, 0.001)
-    print(f"{putter.records:,} records put into {stream} in {took_s:.1f} s ({rate:,.0f}/s){retried}", file=sys.stderr)
+    records = "record" if putter.records == 1 else "records"
+    print(f"{putter.records:,} {records} put into {stream} in {took_s:.1f} s ({rate:,.0f}/s){retried}", file=sys.stderr)
 
 
-async def batches(source: AsyncIterator[list[bytes]], make_key: MakeKey) -> AsyncIterator[list[dict[str, Any]]]:
+async def batches(
+    source: AsyncIterator[list[bytes]], make_key: MakeKey, bytes_max: int = BATCH_BYTES_MAX
+) -> AsyncIterator[list[dict[str, Any]]]:
     """Entries of PutRecords: full batches where there is much, and whatever there is where the input pauses."""
     number = 0
     async for lines in source:
@@ -117,11 +141,11 @@ async def batches(source: AsyncIterator[list[bytes]], make_key: MakeKey) -> Asyn
         for line in lines:
             number += 1
             key = make_key(line, number)
-            entry_bytes = len(line) + len(key.encode("utf-8", "surrogatepass"))
-            if len(batch) == BATCH_RECORDS_MAX or (batch and batch_bytes + entry_bytes > BATCH_BYTES_MAX):
+            entry_bytes = len(line) + len((key or "").encode("utf-8", "surrogatepass"))
+            if len(batch) == BATCH_RECORDS_MAX or (batch and batch_bytes + entry_bytes > bytes_max):
                 yield batch
                 batch, batch_bytes = [], 0
-            batch.append({"Data": line, "PartitionKey": key})
+            batch.append({"Data": line} if key is None else {"Data": line, "PartitionKey": key})
             batch_bytes += entry_bytes
         yield batch
 
@@ -129,11 +153,12 @@ async def batches(source: AsyncIterator[list[bytes]], make_key: MakeKey) -> Asyn
 class Putter:
     """Puts batches, several at a time, each until all of its records are in."""
 
-    def __init__(self, client: Client, stream: str, show: Show) -> None:
+    def __init__(self, client: Client, stream: str, show: Show, operation: PutOperation = PUT_RECORDS) -> None:
         self.records = 0
         self.retried = 0
         self._client = client
-        self._stream = stream
+        self._operation = operation
+        self._stream = {operation.stream_member: stream}
         self._show = show
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -180,7 +205,7 @@ class Putter:
     async def _attempt(self, batch: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
         """The entries that did not get in, in order, and why."""
         try:
-            output = await self._client.call("PutRecords", StreamName=self._stream, Records=batch)
+            output = await self._client.call(self._operation.name, **self._stream, Records=batch)
         except CallError as error:
             if not error.is_passing:
                 raise
@@ -189,7 +214,7 @@ class Putter:
             if not self.records:
                 raise
             return batch, str(error)
-        results = output["Records"]
+        results = output[self._operation.results_member]
         failed = [entry for entry, result in zip(batch, results, strict=True) if "ErrorCode" in result]
         problems = [f"{result['ErrorMessage']} ({result['ErrorCode']})" for result in results if "ErrorCode" in result]
         return failed, problems[0] if problems else ""

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from millstream import __version__
 from millstream.server import Settings, Started, load_settings, run_server
 from millstream.server.demo import STREAM_NAME
+from millstream.server.demolake import BUCKET, PREFIX
 
 
 def run_up(options: Mapping[str, Any], config: Path | None) -> None:
@@ -31,7 +33,7 @@ def program() -> str:
     found = shutil.which("millstream")
     if not called.exists() or (found is not None and called.samefile(found)):
         return "millstream"
-    return str(called.relative_to(Path.cwd()) if called.is_relative_to(Path.cwd()) else called)
+    return _relative(called)
 
 
 def banner(settings: Settings, started: Started, program: str) -> str:
@@ -52,10 +54,27 @@ def banner(settings: Settings, started: Started, program: str) -> str:
         f"  [dim]export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION={settings.region}[/]",
         "",
         "Try:",
-        *(f"  [green]{command}[/]" for command in _commands(settings, program)),
+        *(f"  [green]{escape(command)}[/]" for command in _commands(settings, program)),
         "",
     ]
+    if settings.demo and settings.object_store == "local":
+        lines += [
+            "In half a minute the first ticks are in the data lake, as Parquet:",
+            f"  [green]{escape(lake_query(started.data_dir))}[/]",
+            "",
+        ]
     return "\n".join(lines)
+
+
+def lake_query(data_dir: Path) -> str:
+    """A command that queries the demo's data lake, with this Python, which has DuckDB."""
+    files = data_dir / "objects" / BUCKET / PREFIX / "*" / "*.parquet"
+    query = f"SELECT sector, count(*), round(avg(price), 2) FROM '{_relative(files)}' GROUP BY ALL"  # noqa: S608 - to be read and typed
+    return f'{_relative(Path(sys.executable))} -c "import duckdb; print(duckdb.sql(\\"{query}\\"))"'
+
+
+def _relative(path: Path) -> str:
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _commands(settings: Settings, program: str) -> list[str]:
@@ -63,10 +82,12 @@ def _commands(settings: Settings, program: str) -> list[str]:
         return [
             f"{program} tail {STREAM_NAME}",
             f"{program} streams",
-            f"""{program} put {STREAM_NAME} '{{"TICKER_SYMBOL": "MINE", "PRICE": 1.0}}'""",
+            f"""{program} put {STREAM_NAME} '{{"TICKER_SYMBOL": "MINE", "SECTOR": "RETAIL", "PRICE": 1.0}}'""",
+            f"{program} deliver list",
         ]
     return [
         "aws kinesis create-stream --stream-name first --shard-count 2",
         f"{program} put first 'hello'",
         f"{program} tail first --from trim-horizon",
+        f"{program} deliver create first-to-files --from first --to s3://my-bucket/first --gzip --newline",
     ]

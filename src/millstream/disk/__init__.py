@@ -7,7 +7,7 @@ crash would leave it; `FaultyDisk` fails on demand. May import base. Paths are r
 
 from millstream.disk.faulty import FaultyDisk
 from millstream.disk.memory import MemoryDisk
-from millstream.disk.port import Buffer, Disk, DiskError, DiskFull, File
+from millstream.disk.port import Buffer, Disk, DiskError, DiskFull, File, SharedNumber
 from millstream.disk.real import RealDisk
 
-__all__ = ["Buffer", "Disk", "DiskError", "DiskFull", "FaultyDisk", "File", "MemoryDisk", "RealDisk"]
+__all__ = ["Buffer", "Disk", "DiskError", "DiskFull", "FaultyDisk", "File", "MemoryDisk", "RealDisk", "SharedNumber"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from millstream.disk.port import Buffer, Disk, DiskError, File
+from millstream.disk.port import Buffer, Disk, DiskError, File, SharedNumber
 
 Decide = Callable[[str, str], DiskError | None]
 """(operation, path) -> the error to raise, or None to go on.
@@ -27,6 +27,10 @@ class FaultyDisk:
     def open(self, path: str, *, create: bool = False, read_only: bool = False) -> File:
         self._check("create" if create else "open", path)
         return _FaultyFile(self._inner.open(path, create=create, read_only=read_only), path, self._decide)
+
+    def share_number(self, path: str, *, create: bool = False) -> SharedNumber:
+        self._check("share_number", path)
+        return self._inner.share_number(path, create=create)
 
     def exists(self, path: str) -> bool:
         return self._inner.exists(path)

@@ -104,6 +104,17 @@ class _MemoryFile:
         pass
 
 
+class _MemoryNumber:
+    def __init__(self) -> None:
+        self._value = 0
+
+    def store(self, value: int) -> None:
+        self._value = value
+
+    def load(self) -> int:
+        return self._value
+
+
 class MemoryDisk:
     """Files and directories in memory, with names as durable as `sync_directory` made them."""
 
@@ -111,6 +122,7 @@ class MemoryDisk:
         self._names: dict[str, _Inode] = {}
         self._durable_names: dict[str, _Inode] = {}
         self._directories = {""}
+        self._numbers: dict[str, _MemoryNumber] = {}  # a crash loses them
 
     def open(self, path: str, *, create: bool = False, read_only: bool = False) -> _MemoryFile:
         if create:
@@ -122,6 +134,13 @@ class MemoryDisk:
         elif path not in self._names:
             raise DiskError(f"{path}: No such file or directory")
         return _MemoryFile(self._names[path], read_only=read_only)
+
+    def share_number(self, path: str, *, create: bool = False) -> _MemoryNumber:
+        if path not in self._numbers:
+            if not create:
+                raise DiskError(f"{path}: No such file or directory")
+            self._numbers[path] = _MemoryNumber()
+        return self._numbers[path]
 
     def exists(self, path: str) -> bool:
         return path in self._names or path in self._directories

@@ -50,11 +50,27 @@ class File(Protocol):
         ...
 
 
+class SharedNumber(Protocol):
+    """A number from 0 to 2^64 - 1 that one process writes and others see at once. Kept in a file, but never synced."""
+
+    def store(self, value: int) -> None:
+        """Let everybody see `value`."""
+        ...
+
+    def load(self) -> int:
+        """The value that was stored last; 0 at first."""
+        ...
+
+
 class Disk(Protocol):
     """A tree of directories and files."""
 
     def open(self, path: str, *, create: bool = False, read_only: bool = False) -> File:
         """Open for reading and, unless `read_only`, writing; `create` makes the file, which must not exist."""
+        ...
+
+    def share_number(self, path: str, *, create: bool = False) -> SharedNumber:
+        """The shared number in the file at `path`; without `create` it must be there, and is only read."""
         ...
 
     def exists(self, path: str) -> bool:

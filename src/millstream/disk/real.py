@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 from millstream.disk.port import Buffer, DiskError, DiskFull
 
 _IOV_MAX = 1024  # Linux's UIO_MAXIOV
+_NUMBER_BYTES = 8
 
 
 @contextmanager
@@ -82,6 +84,29 @@ class RealFile:
         self.close()
 
 
+class RealSharedNumber:
+    """Eight bytes of a file, mapped into memory: a store or a load is one instruction, and never a system call."""
+
+    def __init__(self, path: Path, *, create: bool) -> None:
+        with _translated(path):
+            fd = os.open(path, (os.O_RDWR | os.O_CREAT if create else os.O_RDONLY) | os.O_CLOEXEC, 0o600)
+            try:
+                if create:
+                    os.ftruncate(fd, _NUMBER_BYTES)
+                elif os.fstat(fd).st_size < _NUMBER_BYTES:
+                    raise DiskError(f"{path}: too short to hold a number")
+                access = mmap.ACCESS_WRITE if create else mmap.ACCESS_READ
+                self._number = memoryview(mmap.mmap(fd, _NUMBER_BYTES, access=access)).cast("Q")
+            finally:
+                os.close(fd)
+
+    def store(self, value: int) -> None:
+        self._number[0] = value
+
+    def load(self) -> int:
+        return int(self._number[0])
+
+
 class RealDisk:
     """The tree below `root`, which is made if it is not there."""
 
@@ -93,6 +118,9 @@ class RealDisk:
     def open(self, path: str, *, create: bool = False, read_only: bool = False) -> RealFile:
         access = os.O_RDONLY if read_only else os.O_RDWR
         return RealFile(self._root / path, access | (os.O_CREAT | os.O_EXCL if create else 0))
+
+    def share_number(self, path: str, *, create: bool = False) -> RealSharedNumber:
+        return RealSharedNumber(self._root / path, create=create)
 
     def exists(self, path: str) -> bool:
         return (self._root / path).exists()

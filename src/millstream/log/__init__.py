@@ -15,11 +15,15 @@ On disk, below the log's directory:
     00000000000000000000.index   what a scan of that segment's first bytes would find (only saves time)
     00000000000134217728.log     ...
 
-`frame` has the format of a block, `index` of an index file, `segment` scans blocks, `recovery` opens a directory,
-`store` commits and reads, `embedded` is the group commit around it, `check` verifies a directory.
+`frame` has the format of a block, `index` of an index file, `segment` scans blocks, `recovery` opens a directory.
+`segments` has those of a log and the way to each: what writers and readers share, and by which locks. `store` commits,
+rolls and trims, `reader` reads by shard, `embedded` is the group commit around both. `follower` reads a log from front
+to back, also in another process, `check` verifies a directory.
 """
 
 from millstream.log.embedded import EmbeddedLog
+from millstream.log.follower import FollowedBlock, LogFollower
+from millstream.log.packed import Packed
 from millstream.log.port import (
     Batch,
     BlockCipher,
@@ -37,11 +41,14 @@ __all__ = [
     "Batch",
     "BlockCipher",
     "EmbeddedLog",
+    "FollowedBlock",
     "LogCorrupt",
     "LogError",
+    "LogFollower",
     "LogFull",
     "LogStopped",
     "NoCipher",
+    "Packed",
     "Placement",
     "RecordLog",
     "RecordRun",

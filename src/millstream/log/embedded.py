@@ -150,6 +150,14 @@ class EmbeddedLog:
         """See RecordLog.last_arrival_ms."""
         return self._store.last_arrival_ms(shard)
 
+    def end_position(self) -> int:
+        """See RecordLog.end_position."""
+        return self._store.end_position()
+
+    def publish_end(self) -> None:
+        """See RecordLog.publish_end."""
+        self._store.share_end()
+
     def watch(self, shard: int, wake: Callable[[], None]) -> Callable[[], None]:
         """See RecordLog.watch."""
         self._watchers.setdefault(shard, set()).add(wake)
@@ -170,6 +178,10 @@ class EmbeddedLog:
     def trim(self, before_ms: int) -> int:
         """See RecordLog.trim."""
         return self._store.trim(before_ms, self._clock.now_ms())
+
+    def trim_to(self, position: int) -> int:
+        """See RecordLog.trim_to."""
+        return self._store.trim_to(position)
 
     async def close(self) -> None:
         """See RecordLog.close."""

@@ -42,6 +42,7 @@ from typing import NamedTuple
 import google_crc32c
 import msgspec
 
+from millstream.log.packed import Packed
 from millstream.log.port import Batch, BlockCipher, RecordRun
 
 MAGIC = b"MSB1"
@@ -173,6 +174,16 @@ class PayloadView:
         self._data_at = len(plain) - sum(self._data_sizes)
         if header.flags & FLAG_HASH_KEYS:
             self._keys_at += n
+
+    @property
+    def keys(self) -> Packed:
+        """The partition keys of all records."""
+        return Packed(self._plain, self._keys_at, self._key_sizes)
+
+    @property
+    def data(self) -> Packed:
+        """The data of all records."""
+        return Packed(self._plain, self._data_at, self._data_sizes)
 
     def run(self, skip: int, records_max: int, bytes_max: int) -> tuple[RecordRun, int]:
         """Records from index `skip` on within both limits (but at least one), and their size in bytes."""

@@ -125,6 +125,14 @@ class RecordLog(Protocol):
         """Arrival time of the shard's newest record; None if it has none."""
         ...
 
+    def end_position(self) -> int:
+        """The log position after the last synced record, from where a follower meets only what comes from now on."""
+        ...
+
+    def publish_end(self) -> None:
+        """Blocking, shortly. From now on let followers, also in other processes, see how far the log is synced."""
+        ...
+
     def watch(self, shard: int, wake: Callable[[], None]) -> Callable[[], None]:
         """Have `wake` called in the event loop after each commit that touches `shard`; returns what ends that."""
         ...
@@ -135,6 +143,10 @@ class RecordLog(Protocol):
 
     def trim(self, before_ms: int) -> int:
         """Blocking. Drop whole segments whose records all arrived before `before_ms`; returns the bytes freed."""
+        ...
+
+    def trim_to(self, position: int) -> int:
+        """Blocking. Drop whole segments that end at or before the log position; returns the bytes freed."""
         ...
 
     async def close(self) -> None:

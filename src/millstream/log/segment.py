@@ -11,6 +11,7 @@ from millstream.log.port import LogCorrupt
 
 SEGMENT_SUFFIX = ".log"
 INDEX_SUFFIX = ".index"
+SHARED_END_NAME = "synced"  # where the log shares its synced end with other processes
 _WINDOW_BYTES = 256 * KIB
 _WINDOW_BYTES_MAX = 4 * MIB
 
@@ -76,6 +77,8 @@ class BlockScanner:
 
     def payload(self, header: BlockHeader) -> bytes:
         """The stored payload of a header, unverified."""
-        start = header.position + HEADER_BYTES
-        window, at = self._bytes(start, header.payload_bytes)
-        return window[at : at + header.payload_bytes]
+        start, size_bytes = header.position + HEADER_BYTES, header.payload_bytes
+        if size_bytes > self._window_bytes:  # by itself: it would have to be copied out of a window
+            return self._file.pread(size_bytes, start - self._base)
+        window, at = self._bytes(start, size_bytes)
+        return window[at : at + size_bytes]

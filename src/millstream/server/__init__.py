@@ -5,7 +5,20 @@ send, memory stays bounded and others are served; what was acknowledged survives
 every room but `cli`.
 """
 
+from typing import TYPE_CHECKING
+
 from millstream.server.config import ConfigError, Settings, load_settings
-from millstream.server.process import Started, run_server
+
+if TYPE_CHECKING:
+    from millstream.server.process import Started, run_server
 
 __all__ = ["ConfigError", "Settings", "Started", "load_settings", "run_server"]
+
+
+def __getattr__(name: str) -> object:
+    """What only the process that serves needs: a worker starts sooner without it."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from millstream.server import process  # noqa: PLC0415 - see above
+
+    return getattr(process, name)

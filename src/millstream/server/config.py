@@ -94,6 +94,9 @@ _LIMITS = _one_of("aws", "off")
 _LEVEL = _one_of("debug", "info", "warning", "error")
 _DELAY = _whole_number(0, 600_000)
 _SHARDS = _whole_number(1, 1_000_000)
+_STORE = _one_of("local", "s3://")
+_URL = Kind("an http or https URL", _matching(r"https?://[^\s/?#]+\S*"))
+_TEXT = Kind("a text", _text)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,10 +113,18 @@ class Settings:
     tls_cert: Annotated[Path | None, Setting(_FILE, "Serve HTTPS with this certificate chain (PEM).")] = None
     tls_key: Annotated[Path | None, Setting(_FILE, "The certificate's private key (PEM).")] = None
     tls_self_signed: Annotated[bool, Setting(_FLAG, "Serve HTTPS with a certificate made on first use.")] = False
-    create_delay_ms: Annotated[int, Setting(_DELAY, "How long a new stream or consumer is CREATING.")] = 50
+    create_delay_ms: Annotated[int, Setting(_DELAY, "How long something new is CREATING.")] = 50
     update_delay_ms: Annotated[int, Setting(_DELAY, "How long a changed stream is UPDATING.")] = 50
-    delete_delay_ms: Annotated[int, Setting(_DELAY, "How long a deleted stream or consumer is DELETING.")] = 50
+    delete_delay_ms: Annotated[int, Setting(_DELAY, "How long something deleted is DELETING.")] = 50
     shard_limit: Annotated[int, Setting(_SHARDS, "Open shards that an account may have in a region.")] = 20_000
+    object_store: Annotated[str, Setting(_STORE, "Where buckets are: in data_dir, or an S3 service.")] = "local"
+    s3_endpoint: Annotated[str | None, Setting(_URL, "S3-compatible service with the buckets; without it AWS.")] = None
+    s3_region: Annotated[str, Setting(_REGION, "Region of the buckets.")] = "us-east-1"
+    s3_path_style: Annotated[bool, Setting(_FLAG, "Address buckets by path, not by host name.")] = True
+    s3_access_key_id: Annotated[str | None, Setting(_TEXT, "Credentials for the buckets, if not AWS's usual.")] = None
+    s3_secret_access_key: Annotated[str | None, Setting(_TEXT, "The secret of these credentials.")] = None
+    lambda_endpoint: Annotated[str | None, Setting(_URL, "Where functions are invoked, as AWS Lambda's API.")] = None
+    warehouse_paths: Annotated[bool, Setting(_FLAG, "Take duckdb: URLs of files anywhere.")] = False
     log_level: Annotated[str, Setting(_LEVEL, "What is logged on stderr.")] = "warning"
 
     @property
@@ -208,6 +219,8 @@ def _check_combinations(settings: Settings) -> None:
         raise ConfigError(f"{given} is set but {missing} is not: TLS needs both")
     if settings.tls_cert is not None and settings.tls_self_signed:
         raise ConfigError("tls_self_signed and tls_cert are both set: choose one")
+    if (settings.s3_access_key_id is None) != (settings.s3_secret_access_key is None):
+        raise ConfigError("s3_access_key_id and s3_secret_access_key go together: set both, or none of them")
     if not settings.is_loopback and not settings.insecure:
         raise ConfigError(
             f"host {settings.host} is reachable from other machines, and nobody has to authenticate: "

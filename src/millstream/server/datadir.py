@@ -3,7 +3,15 @@
     lock          held (flock) for as long as the server lives; its text is the owner's process id
     catalog.db    streams and everything else that is configured (SQLite)
     root.key      32 random bytes, mode 0600: wraps the keys that encrypt logs and seals tokens
+    progress.db   how far delivery has come (SQLite): written by the worker
+    logs.db       log groups (SQLite): written by the worker
+    worker.lock   held (flock) for as long as the worker lives
     streams/ID/   the log of the stream with that id
+    firehose/ID/  what belongs to the delivery stream with that id: `log` is what waits for its delivery, `processed`
+                  what its function has made of that
+    objects/      the buckets of the local object store
+    spool/        scratch space of the worker: files without names
+    warehouse.duckdb   the warehouse of `duckdb:` cluster URLs without a path
     tls/          the self-signed certificate and its key, if one was asked for
 
 Whoever loses `root.key` loses every encrypted stream: back it up with the rest.
@@ -27,12 +35,60 @@ class DataDirectoryError(MillstreamError):
     """The data directory cannot be used; the text says why."""
 
 
-class DataDirectory:
+class DataPaths:
+    """Where things are in a data directory; whoever holds it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+
+    @property
+    def catalog_path(self) -> Path:
+        """Where the catalog is."""
+        return self.path / "catalog.db"
+
+    @property
+    def progress_path(self) -> Path:
+        """Where the worker keeps how far delivery has come."""
+        return self.path / "progress.db"
+
+    @property
+    def logs_path(self) -> Path:
+        """Where log groups are."""
+        return self.path / "logs.db"
+
+    @property
+    def objects_path(self) -> Path:
+        """Where the buckets of the local object store are."""
+        return self.path / "objects"
+
+    @property
+    def scratch_path(self) -> Path:
+        """Where the worker's scratch files are."""
+        return self.path / "spool"
+
+    @property
+    def tls_path(self) -> Path:
+        """Where the self-signed certificate is."""
+        return self.path / "tls"
+
+    def read_root_key(self) -> bytes:
+        """The root key, which must be there. Raises DataDirectoryError."""
+        path = self.path / "root.key"
+        try:
+            key = path.read_bytes()
+        except OSError as error:
+            raise DataDirectoryError(f"{path}: {error.strerror}") from error
+        if len(key) != ROOT_KEY_BYTES:
+            raise DataDirectoryError(f"{path} has {len(key)} bytes, not {ROOT_KEY_BYTES}: restore it from a backup")
+        return key
+
+
+class DataDirectory(DataPaths):
     """An exclusively held data directory; made if it is not there."""
 
     def __init__(self, path: Path) -> None:
         """Take hold of the directory. Raises DataDirectoryError if another process has it or it cannot be written."""
-        self.path = path.absolute()
+        super().__init__(path)
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -56,32 +112,24 @@ class DataDirectory:
             "stop it, or choose another with --data-dir"
         )
 
-    @property
-    def catalog_path(self) -> Path:
-        """Where the catalog is."""
-        return self.path / "catalog.db"
-
-    @property
-    def tls_path(self) -> Path:
-        """Where the self-signed certificate is."""
-        return self.path / "tls"
-
     def root_key(self) -> bytes:
         """The root key, made on first use and on disk before it is returned. Raises DataDirectoryError."""
         path = self.path / "root.key"
         try:
             if not path.exists():
                 write_private(path, secrets.token_bytes(ROOT_KEY_BYTES))
-            key = path.read_bytes()
         except OSError as error:
             raise DataDirectoryError(f"{path}: {error.strerror}") from error
-        if len(key) != ROOT_KEY_BYTES:
-            raise DataDirectoryError(f"{path} has {len(key)} bytes, not {ROOT_KEY_BYTES}: restore it from a backup")
-        return key
+        return self.read_root_key()
 
     def close(self) -> None:
         """Let go of the directory."""
         os.close(self._lock)
+
+
+def stream_log_directory(stream_id: str) -> str:
+    """Where the log of a data stream is, within the data directory."""
+    return f"streams/{stream_id}"
 
 
 def write_private(path: Path, content: bytes) -> None:

@@ -23,7 +23,6 @@ import uvloop
 from millstream.base.clock import SystemClock
 from millstream.base.errors import MillstreamError
 from millstream.log import LogCorrupt
-from millstream.server.certificate import self_signed
 from millstream.server.config import Settings
 from millstream.server.datadir import DataDirectory
 from millstream.server.listener import HttpServer, listen
@@ -118,6 +117,8 @@ class _Process:
     def _certificate(self) -> tuple[Path, Path] | None:
         settings = self._settings
         if settings.tls_self_signed:
+            from millstream.server.certificate import self_signed  # noqa: PLC0415 - slow to import, seldom needed
+
             return self_signed(self._directory.tls_path, settings.host, dt.datetime.now(dt.UTC))
         if settings.tls_cert is None or settings.tls_key is None:
             return None

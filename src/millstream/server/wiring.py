@@ -2,35 +2,58 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from millstream import __version__
 from millstream.base.clock import Clock
 from millstream.base.scheduler import LoopScheduler
 from millstream.catalog import SqliteCatalog
 from millstream.disk import RealDisk
+from millstream.firehose.backlog import read_positions
+from millstream.firehose.model import DeliveryStream
+from millstream.firehose.operations import operations_of as delivery_operations_of
+from millstream.firehose.service import FirehoseService
+from millstream.firehose.service import Settings as FirehoseSettings
+from millstream.glue import GlueService
+from millstream.glue import operations_of as glue_operations_of
 from millstream.log import BlockCipher, EmbeddedLog, RecordLog
 from millstream.security import Keyring, TokenSealer
+from millstream.server.admin import Ports as AdminPorts
+from millstream.server.admin import operations_of as admin_operations_of
 from millstream.server.app import Application
+from millstream.server.children import Worker
 from millstream.server.config import Settings
-from millstream.server.datadir import DataDirectory
+from millstream.server.datadir import DataDirectory, stream_log_directory
+from millstream.server.deliveries import DeliveryFiles, StreamSources
 from millstream.server.demo import Market, run_demo
+from millstream.server.demolake import Clients, ensure_lake
 from millstream.server.inprocess import InProcessClient
 from millstream.server.intake import Intake
+from millstream.server.progressreader import ProgressReader
 from millstream.streams import Settings as StreamsSettings
 from millstream.streams import StreamsService, operations_of
+from millstream.telemetry import LogGroups
 from millstream.wire import Service
 
 COMMIT_THREADS = 16  # logs that can be committing at the same time
 
 
-class Platform:
-    """Everything that serves requests, on one data directory, in one event loop.
+class _Shared(NamedTuple):
+    """What every service of streams is made with."""
 
-    One process holds it all for now: there is no worker yet that a supervisor would have to look after.
-    """
+    catalog: SqliteCatalog
+    clock: Clock
+    scheduler: LoopScheduler
+    keyring: Keyring
+    sealer: TokenSealer
+
+
+class Platform:
+    """Everything that serves requests, on one data directory, in one event loop; and the worker, its child process."""
 
     def __init__(self, settings: Settings, directory: DataDirectory, clock: Clock) -> None:
         self._settings = settings
@@ -38,16 +61,28 @@ class Platform:
         self._started_s = clock.monotonic()
         self._disk = RealDisk(directory.path)
         self._commits = ThreadPoolExecutor(COMMIT_THREADS, thread_name_prefix="commit")
-        root_key = directory.root_key()
         self._catalog = SqliteCatalog(directory.catalog_path)
-        self.streams = StreamsService(
-            catalog=self._catalog,
+        root_key = directory.root_key()
+        shared = _Shared(self._catalog, clock, LoopScheduler(), Keyring(root_key), TokenSealer(root_key))
+        self.streams = self._make_streams(shared)
+        self._sources = StreamSources(self.streams)
+        self.firehose = self._make_firehose(shared, directory)
+        self._worker = Worker(settings, directory.path)
+        self._logs = LogGroups(directory.logs_path, read_only=True)
+        self._kinesis = Service("kinesis", operations_of(self.streams))
+        self._glue = Service("glue", glue_operations_of(GlueService(catalog=self._catalog, clock=clock)))
+        self._firehose = Service("firehose", delivery_operations_of(self.firehose))
+        admin = Service("millstream", admin_operations_of(self._admin_ports(directory)))
+        self.intake = Intake(clock)
+        services = [self._kinesis, self._firehose, self._glue, admin]
+        self.application = Application(services, self.intake, health=self.health, default_region=settings.region)
+
+    def _make_streams(self, shared: _Shared) -> StreamsService:
+        settings = self._settings
+        return StreamsService(
+            **shared._asdict(),
             open_log=self._open_log,
             delete_log=self._delete_log,
-            clock=clock,
-            scheduler=LoopScheduler(),
-            keyring=Keyring(root_key),
-            sealer=TokenSealer(root_key),
             settings=StreamsSettings(
                 limits_aws=settings.limits == "aws",
                 shard_limit=settings.shard_limit,
@@ -56,19 +91,61 @@ class Platform:
                 delete_delay_ms=settings.delete_delay_ms,
             ),
         )
-        self._kinesis = Service("kinesis", operations_of(self.streams))
-        self.intake = Intake(clock)
-        self.application = Application([self._kinesis], self.intake, health=self.health, default_region=settings.region)
+
+    def _make_firehose(self, shared: _Shared, directory: DataDirectory) -> FirehoseService:
+        settings = self._settings
+        service = FirehoseService(
+            **shared._asdict(),
+            files=DeliveryFiles(self._disk, self._commits, self._clock),
+            sources=self._sources,
+            read_positions=partial(read_positions, directory.progress_path),
+            settings=FirehoseSettings(
+                limits_aws=settings.limits == "aws",
+                create_delay_ms=settings.create_delay_ms,
+                update_delay_ms=settings.update_delay_ms,
+                delete_delay_ms=settings.delete_delay_ms,
+                warehouse_paths=settings.warehouse_paths,
+            ),
+        )
+        service.on_change = self._on_deliveries_changed
+        return service
+
+    def _admin_ports(self, directory: DataDirectory) -> AdminPorts:
+        return AdminPorts(
+            delivery_streams=self.firehose.registry,
+            log_end=self._log_end,
+            progress=ProgressReader(self._disk, directory.progress_path),
+            logs=self._logs,
+            flush=self._worker.flush,
+            clock=self._clock,
+        )
 
     async def start(self) -> None:
         """Open every log and take up what was under way. Raises LogCorrupt, and MillstreamErrors of other kinds."""
         await self.streams.start()
+        await self.firehose.start()
+        self._on_deliveries_changed()
 
     async def close(self) -> None:
-        """Settle and close everything."""
+        """Settle and close everything; before that, the worker delivers what it can in a few seconds."""
+        await self._worker.stop()
+        await self.firehose.close()
         await self.streams.close()
         self._commits.shutdown()
         self._catalog.close()
+        self._logs.close()
+
+    def _on_deliveries_changed(self) -> None:
+        """Have a worker as soon as there is something for it to do: who only has streams pays for no second process."""
+        if any(True for _ in self.firehose.registry):
+            self._worker.start()
+            self._worker.reconcile()
+
+    def _log_end(self, stream: DeliveryStream) -> int | None:
+        """Where the log that a delivery stream reads ends now; None if it is gone."""
+        if stream.source is not None:
+            return self._sources.end(stream.source)
+        return self.firehose.registry.log_end(stream)
 
     def end_subscriptions(self) -> None:
         """Let every SubscribeToShard send its last event."""
@@ -76,9 +153,13 @@ class Platform:
             handle.end_subscriptions()
 
     async def demo(self) -> None:
-        """Feed the demo stream until cancelled."""
+        """Feed the demo stream, and have it delivered to the data lake, until cancelled."""
+        region = self._settings.region
+        clients = Clients(
+            *(InProcessClient(service, region) for service in (self._kinesis, self._firehose, self._glue))
+        )
         market = Market(random.Random(self._clock.now_ms()))  # noqa: S311 - prices, not secrets
-        await run_demo(InProcessClient(self._kinesis, self._settings.region), market)
+        await asyncio.gather(ensure_lake(clients), run_demo(clients.kinesis, market))
 
     def health(self) -> dict[str, Any]:
         """What GET /health answers."""
@@ -87,6 +168,7 @@ class Platform:
             "version": __version__,
             "uptime_s": round(self._clock.monotonic() - self._started_s, 3),
             "streams": self.stream_count,
+            "delivery_streams": sum(1 for _ in self.firehose.registry),
         }
 
     @property
@@ -96,12 +178,8 @@ class Platform:
 
     def _open_log(self, stream_id: str, cipher: BlockCipher) -> RecordLog:
         return EmbeddedLog.open(
-            self._disk, _log_directory(stream_id), executor=self._commits, clock=self._clock, cipher=cipher
+            self._disk, stream_log_directory(stream_id), executor=self._commits, clock=self._clock, cipher=cipher
         )
 
     def _delete_log(self, stream_id: str) -> None:
-        self._disk.remove_tree(_log_directory(stream_id))
-
-
-def _log_directory(stream_id: str) -> str:
-    return f"streams/{stream_id}"
+        self._disk.remove_tree(stream_log_directory(stream_id))

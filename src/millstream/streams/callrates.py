@@ -10,8 +10,8 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from millstream.base.clock import Clock
+from millstream.base.tokens import TokenBucket
 from millstream.streams.arns import parse_consumer_arn, parse_stream_arn
-from millstream.streams.limits import TokenBucket
 from millstream.wire.context import CallContext
 from millstream.wire.faults import LimitExceededException
 

@@ -10,16 +10,14 @@ in the saved stream, so a start after a crash carries on where the last process 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
 from millstream.base.clock import Clock
-from millstream.base.errors import MillstreamError
 from millstream.base.scheduler import Scheduler
+from millstream.base.steps import Steps
 from millstream.streams.model import (
     Change,
     Consumer,
@@ -38,12 +36,6 @@ from millstream.streams.registry import (
     stream_not_found,
 )
 from millstream.streams.resharding import reshard
-
-_log = logging.getLogger(__name__)
-
-RETRY_MS = 1_000
-
-Step = Callable[[StreamHandle], Coroutine[Any, Any, None]]
 
 
 class Delays(NamedTuple):
@@ -67,64 +59,45 @@ class Lifecycle:
     ) -> None:
         self._registry = registry
         self._clock = clock
-        self._scheduler = scheduler
         self._delete_log = delete_log
         self._delays = delays
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._closed = False
+        self._steps = Steps[StreamHandle](
+            scheduler, holds=registry.holds, name=lambda handle: f"stream {handle.stream.arn}"
+        )
 
     def resume(self, handle: StreamHandle) -> None:
         """See to what `handle`'s status says is under way: after creation, and for every stream at a start."""
         stream = handle.stream
         if stream.status is StreamStatus.CREATING:
-            self._later(self._delays.create_ms, handle, self._activate)
+            self._steps.later(self._delays.create_ms, handle, self._activate)
         elif stream.status is StreamStatus.UPDATING:
-            self._later(self._delays.update_ms, handle, self._finish_update)
+            self._steps.later(self._delays.update_ms, handle, self._finish_update)
         elif stream.status is StreamStatus.DELETING:
-            self._later(self._delays.delete_ms, handle, self._finish_delete)
+            self._steps.later(self._delays.delete_ms, handle, self._finish_delete)
         for consumer in stream.consumers:
             self.resume_consumer(handle, consumer)
 
     def update(self, handle: StreamHandle, change: Change, **changes: Any) -> None:
         """Save `changes` and the status UPDATING; `change` follows, and then the status ACTIVE."""
         self._registry.save(handle, status=StreamStatus.UPDATING, change=change, **changes)
-        self._later(self._delays.update_ms, handle, self._finish_update)
+        self._steps.later(self._delays.update_ms, handle, self._finish_update)
 
     def delete(self, handle: StreamHandle) -> None:
         """Save the status DELETING; the stream, its records and its log follow."""
         self._registry.save(handle, status=StreamStatus.DELETING, change=None)
-        self._later(self._delays.delete_ms, handle, self._finish_delete)
+        self._steps.later(self._delays.delete_ms, handle, self._finish_delete)
 
     def resume_consumer(self, handle: StreamHandle, consumer: Consumer) -> None:
         """See to what the consumer's status says is under way."""
         if consumer.status is ConsumerStatus.CREATING:
-            self._later(self._delays.create_ms, handle, partial(self._activate_consumer, consumer=consumer))
+            self._steps.later(self._delays.create_ms, handle, partial(self._activate_consumer, consumer=consumer))
         elif consumer.status is ConsumerStatus.DELETING:
             self._end_subscriptions(handle, consumer)
-            self._later(self._delays.delete_ms, handle, partial(self._remove_consumer, consumer=consumer))
+            self._steps.later(self._delays.delete_ms, handle, partial(self._remove_consumer, consumer=consumer))
 
     async def close(self) -> None:
         """Begin nothing more, and let what has begun come to its next save."""
-        self._closed = True
-        await asyncio.gather(*self._tasks)
-
-    def _later(self, delay_ms: int, handle: StreamHandle, step: Step) -> None:
-        def begin() -> None:
-            if not self._closed:
-                task = asyncio.get_running_loop().create_task(self._run(handle, step))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
-
-        self._scheduler.call_later(delay_ms, begin)
-
-    async def _run(self, handle: StreamHandle, step: Step) -> None:
-        if not self._registry.holds(handle):
-            return
-        try:
-            await step(handle)
-        except (MillstreamError, OSError) as error:  # a full disk, mostly: the stream keeps its status until it goes
-            _log.warning("stream %s: %s; trying again in %d ms", handle.stream.arn, error, RETRY_MS)
-            self._later(RETRY_MS, handle, step)
+        await self._steps.close()
 
     async def _activate(self, handle: StreamHandle) -> None:
         if handle.stream.status is StreamStatus.CREATING:

@@ -18,8 +18,9 @@ from typing import NamedTuple
 
 from millstream.base.clock import Clock, monotonic_ms
 from millstream.base.scheduler import Cancel, Scheduler
+from millstream.base.tokens import TokenBucket
 from millstream.base.units import MIB
-from millstream.streams.limits import READ_BYTES_PER_S, TokenBucket
+from millstream.streams.limits import READ_BYTES_PER_S
 from millstream.streams.model import Shard
 from millstream.streams.reading import Reading, read_shard
 from millstream.streams.registry import StreamHandle

@@ -28,6 +28,20 @@ _ENUM_ORDERS = {
 """Enums whose order in AWS's messages was observed and is not the model's."""
 
 
+_UNICODE_CLASSES = {
+    r"\p{L}": r"\w",
+    r"\p{N}": r"\w",
+    r"\p{P}": r"!-/:-@\[-`{-~\u00a1-\u00bf\u2010-\u2027\u3001-\u3003",
+    r"\p{Z}": r" \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000",
+}
+"""Classes of characters that Java has and Python has not. They occur in patterns of tags, beside an underscore,
+and of Glue's transactions, which are ignored."""
+
+
+_SURROGATES = (r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")
+"""Characters beyond the first 65,536, as Java's UTF-16 has them, and as Python has them; in patterns of Glue."""
+
+
 class Constraint(NamedTuple):
     """A rule for a value that is not null: how AWS words it and whether a value keeps it."""
 
@@ -47,7 +61,14 @@ class Violations:
         Raises the ValidationException at once when there are as many as a reply holds.
         """
         value = "null" if shown is None else f"'{clip(shown)}'"
-        self._texts.append(f"Value {value} at '{path}' failed to satisfy constraint: {text}")
+        self._add(f"Value {value} at '{path}' failed to satisfy constraint: {text}")
+
+    def add_sensitive(self, path: str, text: str) -> None:
+        """As `add`, for a value that is not to be shown. AWS leaves it out of the sentence."""
+        self._add(f"Value at '{path}' failed to satisfy constraint: {text}")
+
+    def _add(self, text: str) -> None:
+        self._texts.append(text)
         if len(self._texts) == _VIOLATIONS_MAX:
             self.settle()
 
@@ -96,7 +117,11 @@ def anchored(pattern: str) -> str:
     `.*:` occurs in patterns of ARNs, whose parts hold no colon; as it stands, a crafted ARN can make the match
     backtrack for a quarter of a second. `\d` and `\S` mean ASCII, as in Java.
     """
-    bounded = pattern.replace(".*:", "[^:]*:")
+    bounded = pattern.replace(".*:", "[^:]*:").replace(*_SURROGATES)
+    if r"\p{" in bounded:
+        for java, python in _UNICODE_CLASSES.items():
+            bounded = bounded.replace(java, python)
+        return rf"\A(?:{bounded})\Z"
     return rf"(?a:\A(?:{bounded})\Z)"
 
 

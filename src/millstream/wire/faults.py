@@ -128,6 +128,20 @@ class DryRunOperationException(Fault):
     """The call would have succeeded, had it not been a dry run."""
 
 
+class ConcurrentModificationException(Fault):
+    """The resource was changed since the caller last looked; Firehose."""
+
+
+class InvalidKMSResourceException(Fault):
+    """The key that is to encrypt a delivery stream cannot be used; Firehose."""
+
+
+class ServiceUnavailableException(Fault):
+    """A delivery stream takes no more for now; the caller should back off and retry. Firehose."""
+
+    status = 503
+
+
 class KMSDisabledException(Fault):
     """The stream's key is disabled."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import binascii
 import math
+import sys
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -33,6 +34,7 @@ INTEGER_MAX = (1 << 31) - 1
 LONG_MAX = (1 << 63) - 1
 _EPOCH = "milliseconds since epoch"
 _SECONDS_MAX = LONG_MAX // 1000
+_DOUBLE_MAX = sys.float_info.max
 _NUMBERS = {"integer": (INTEGER_MAX, "an Integer"), "long": (LONG_MAX, "an Long")}
 
 
@@ -41,6 +43,7 @@ class Scalar(ABC):
 
     def __init__(self, model: ShapeModel) -> None:
         self.constraints = constraints_of(model)
+        self._is_sensitive = model.sensitive
 
     @abstractmethod
     def read(self, value: Any) -> Any:
@@ -49,10 +52,13 @@ class Scalar(ABC):
     def check(self, value: Any, path: str, violations: Violations) -> None:
         for text, holds in self.constraints:
             if not holds(value):
-                violations.add(path, self.show(value), text)
+                if self._is_sensitive:
+                    violations.add_sensitive(path, text)
+                else:
+                    violations.add(path, self.show(value), text)
 
     def show(self, value: Any) -> str:
-        return str(value)
+        return "***" if self._is_sensitive else str(value)
 
     def write(self, value: Any) -> Any:
         return value
@@ -93,6 +99,15 @@ class IntegerShape(Scalar):
 
     def read(self, value: Any) -> int:
         return _truncated(value, self._most, self._target)
+
+
+class DoubleShape(Scalar):
+    """A number with a fraction, of 64 bits."""
+
+    def read(self, value: Any) -> float:
+        if not _is_number(value):
+            raise mismatch(value, "an Double")
+        return float(min(max(value, -_DOUBLE_MAX), _DOUBLE_MAX))
 
 
 class JsonTimestampShape(Scalar):
@@ -136,6 +151,7 @@ _SCALARS: dict[str, type[Scalar]] = {
     "boolean": BooleanShape,
     "integer": IntegerShape,
     "long": IntegerShape,
+    "double": DoubleShape,
     "blob": BlobShape,
 }
 

@@ -38,3 +38,12 @@ def test_put_record_has_one_record_and_names_the_stream() -> None:
 
 def test_the_same_seed_renders_the_same_requests() -> None:
     assert RecordMaker(seed=7).put_record(64, 3) == RecordMaker(seed=7).put_record(64, 3)
+
+
+def test_put_record_batch_calls_firehose_with_500_records_of_the_size_asked_for() -> None:
+    (request,) = RecordMaker().put_record_batch(200, 1)
+    headers, body = split(request)
+    assert headers["X-Amz-Target"] == "Firehose_20150804.PutRecordBatch"
+    records = json.loads(body)["Records"]
+    assert len({record["Data"] for record in records}) == 500
+    assert {len(base64.b64decode(record["Data"])) for record in records} == {200}

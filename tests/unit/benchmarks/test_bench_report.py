@@ -85,3 +85,16 @@ def test_a_report_states_ratios_goals_and_where_we_are_behind() -> None:
     assert "| PutRecord, 1 KiB, 64 connections | at least 8,000 calls/s | 9,000 | met |" in lines
     assert "| PutRecord, 1 KiB, one connection, p50 | at most 1.5 ms | 2.00 | missed |" in lines
     assert "- PutRecord, 1 KiB, one connection, p50 (ms): 0.50 times peer" in lines
+
+
+def test_a_report_shows_the_sections_that_were_measured_and_no_others() -> None:
+    ours = ServerReport("millstream", "", "all", {"deliver_gzip_mb": 200.0})
+    text = markdown(report(ours))
+    assert [line for line in text.splitlines() if line.startswith("###")] == [
+        "### Servers",
+        "### Delivery, by second of one core's time",
+        "### Goals",
+    ]
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    assert "| GZIP (MB/s) | 200 |" in lines
+    assert "| GZIP | at least 150 MB/s | 200 | met |" in lines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -85,3 +86,33 @@ def test_a_later_layout_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(CatalogError, match="layout 99"):
         SqliteCatalog(name)
     later.close()
+
+
+def test_another_process_may_read_while_one_writes(tmp_path: Path) -> None:
+    path = tmp_path / "a directory" / "catalog.db"
+    path.parent.mkdir()
+    with pytest.raises(CatalogError):
+        SqliteCatalog(path, read_only=True)
+    writer = SqliteCatalog(path)
+    writer.put(*KEY, b"one", 0)
+    reader = SqliteCatalog(path, read_only=True)
+    assert reader.get(*KEY) == Document(*KEY, 1, b"one")
+    writer.put(*KEY, b"two", 1)
+    assert reader.list("stream") == [Document(*KEY, 2, b"two")]
+    with pytest.raises(CatalogError):
+        reader.put(*KEY, b"three", 2)
+    reader.close()
+    writer.close()
+
+
+def test_a_reader_sees_nothing_in_a_file_that_is_only_being_made(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    sqlite3.connect(path).execute("PRAGMA journal_mode = WAL").connection.close()
+    reader = SqliteCatalog(path, read_only=True)
+    assert reader.list("stream") == []
+    assert reader.get("stream", "a", "r", "n") is None
+    writer = SqliteCatalog(path)
+    writer.put("stream", "a", "r", "n", b"1", 0)
+    assert [document.body for document in reader.list("stream")] == [b"1"]
+    reader.close()
+    writer.close()

@@ -78,6 +78,13 @@ def test_the_banner_says_what_to_set_and_what_to_try() -> None:
     )
 
 
+def test_the_banner_of_the_demo_has_a_query_for_its_lake() -> None:
+    started = Started("http://127.0.0.1:4566", Path("/data"), 1, None)
+    assert "'/data/objects/demo-lake/ticks/*/*.parquet'" in banner(Settings(demo=True), started, "millstream")
+    assert "demo-lake" not in banner(Settings(), started, "millstream")
+    assert "demo-lake" not in banner(Settings(demo=True, object_store="s3://"), started, "millstream")
+
+
 def test_commands_to_try_can_be_copied(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     command = tmp_path / ".venv" / "bin" / "millstream"
     command.parent.mkdir(parents=True)

@@ -130,9 +130,9 @@ class TestMemory:
         store = LogStore.open(disk, DIRECTORY)
         for i in range(5_000):
             put(store, 0, 1, i)
-        assert store._active is not None
-        used_bytes = store._active.map.end
-        assert len(store._active.map.shards[0].positions) <= used_bytes // 65_536 + 1
+        assert store._segments.active is not None
+        used_bytes = store._segments.active.index.end
+        assert len(store._segments.active.index.shards[0].positions) <= used_bytes // 65_536 + 1
 
     def test_few_sealed_segments_stay_open(self, disk: MemoryDisk) -> None:
         store = LogStore.open(disk, DIRECTORY, segment_bytes=300)
@@ -140,7 +140,7 @@ class TestMemory:
             put(store, 0, 1, i, size_bytes=90)
         assert offsets_read(store, 0) == list(range(100))
         assert len(segments(disk)) > 30
-        assert len(store._sealed) <= 8
+        assert len(store._segments._sealed) <= 8
 
 
 class TestRetention:
@@ -231,8 +231,8 @@ class TestDamage:
     def test_a_torn_tail_is_cut_and_written_over(self, disk: MemoryDisk) -> None:
         store = LogStore.open(disk, DIRECTORY)
         put(store, 0, 5, 1)
-        assert store._active is not None
-        end = store._active.map.end
+        assert store._segments.active is not None
+        end = store._segments.active.index.end
         put(store, 0, 5, 2)
         damage(disk, segments(disk)[0], end + 70)
         again = LogStore.open(disk, DIRECTORY)
@@ -242,8 +242,8 @@ class TestDamage:
     def test_a_bad_block_before_acknowledged_ones_refuses_to_open(self, disk: MemoryDisk) -> None:
         store = LogStore.open(disk, DIRECTORY)
         put(store, 0, 5, 1)
-        assert store._active is not None
-        bad = store._active.map.end
+        assert store._segments.active is not None
+        bad = store._segments.active.index.end
         for i in range(3):
             put(store, 0, 5, 2 + i)
         damage(disk, segments(disk)[0], bad + 70)
@@ -262,6 +262,21 @@ class TestDamage:
             offsets_read(again, 0)
         problems = [report for report in check_directory(disk, DIRECTORY) if report.problem]
         assert [problem.path for problem in problems] == [f"{DIRECTORY}/{segments(disk)[1]}"]
+
+    def test_damage_in_a_segment_dropped_meanwhile_is_reported_where_it_is(self, disk: MemoryDisk) -> None:
+        damaged = f"{DIRECTORY}/{0:020d}.log"
+
+        def drop_it(operation: str, path: str) -> None:
+            if operation == "pread" and path == damaged:
+                log.trim(HOUR_MS, HOUR_MS)
+
+        log = LogStore.open(FaultyDisk(disk, drop_it), DIRECTORY, segment_bytes=1000)
+        for i in range(30):
+            put(log, 0, 1, i, size_bytes=90)
+        damage(disk, segments(disk)[0], log._segments._sealed[0].index.shards[0].positions[0] + 70)
+        with pytest.raises(LogCorrupt, match=f"{damaged}: corrupt block"):
+            offsets_read(log, 0)
+        assert not disk.exists(damaged)
 
     def test_a_missing_segment_is_corruption(self, disk: MemoryDisk) -> None:
         store = LogStore.open(disk, DIRECTORY, segment_bytes=1000)

@@ -41,14 +41,30 @@ OTHER_THAN_DEFAULT: dict[str, str | int | bool] = {
     "update_delay_ms": 2,
     "delete_delay_ms": 3,
     "shard_limit": 4,
+    "object_store": "s3://",
+    "s3_endpoint": "http://127.0.0.1:9000",
+    "s3_region": "eu-west-1",
+    "s3_path_style": False,
+    "s3_access_key_id": "key",
+    "s3_secret_access_key": "secret",
+    "lambda_endpoint": "http://127.0.0.1:3001",
+    "warehouse_paths": True,
     "log_level": "debug",
+}
+
+
+TOGETHER = {
+    "tls_cert": {"tls_key": "key.pem"},
+    "tls_key": {"tls_cert": "cert.pem"},
+    "s3_access_key_id": {"s3_secret_access_key": "secret"},
+    "s3_secret_access_key": {"s3_access_key_id": "key"},
 }
 
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_every_setting_is_an_option_a_variable_and_a_key_of_the_file(name: str, tmp_path: Path) -> None:
     value = OTHER_THAN_DEFAULT[name]
-    together = {"tls_cert": {"tls_key": "key.pem"}, "tls_key": {"tls_cert": "cert.pem"}}.get(name, {})
+    together = TOGETHER.get(name, {})
     config = tmp_path / "millstream.toml"
     config.write_text(f"{name} = {json.dumps(value)}\n")
     by_option = load_settings({name: value, **together}, {})
@@ -125,4 +141,6 @@ def test_every_setting_is_documented_with_its_default() -> None:
         option, variable, default = documented[field.name]
         assert option.partition("/")[0] == "--" + field.name.replace("_", "-")
         assert variable == "MILLSTREAM_" + field.name.upper()
-        assert default == ("" if field.default is None else str(field.default).replace("False", "false"))
+        assert default == (
+            "" if field.default is None else str(field.default).replace("False", "false").replace("True", "true")
+        )
