@@ -84,15 +84,7 @@ class Lake(NamedTuple):
 
 def _postgres() -> Warehouse:
     database = f"t{next(PARCELS)}"
-    with postgres().connect() as connection:
-        connection.execute(f"CREATE DATABASE {database}")
-
-    def sql(statement: str) -> list[tuple[Any, ...]]:
-        with postgres().connect(database) as connection:
-            cursor = connection.execute(statement.encode())
-            return cursor.fetchall() if cursor.description else []
-
-    return Warehouse("postgres", postgres().jdbc_url(database), sql)
+    return Warehouse("postgres", postgres().jdbc_url(database), postgres().create_database(database))
 
 
 def _duckdb(path: Path) -> Warehouse:

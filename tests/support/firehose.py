@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from support.clients import client
 from support.configurations import S3
 from support.kinesis import new_name
 from support.waiting import wait_for
@@ -17,26 +16,10 @@ if TYPE_CHECKING:
 
 Firehose: TypeAlias = Any  # a boto3 client; its type stubs would refuse the wrong input that tests send on purpose
 
-_session = boto3.Session()
-
 
 def connect_firehose(url: str, account: str = "000000000000", region: str = "us-east-1", **config: Any) -> Firehose:
     """A client that sends anything, valid or not, and never retries; its access key id is the account."""
-    settings: dict[str, Any] = {
-        "parameter_validation": False,
-        "retries": {"total_max_attempts": 1, "mode": "standard"},
-        "read_timeout": 30,
-        "connect_timeout": 5,
-        **config,
-    }
-    return _session.client(
-        "firehose",
-        endpoint_url=url,
-        region_name=region,
-        aws_access_key_id=account,
-        aws_secret_access_key="secret",
-        config=Config(**settings),
-    )
+    return client("firehose", url, account, region, **config)
 
 
 def to_bucket(**members: Any) -> dict[str, Any]:

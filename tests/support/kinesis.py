@@ -8,12 +8,11 @@ import ssl
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-import boto3
 import httpx
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from support.clients import client
 from support.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ HASH_KEY_END = 2**128
 RATE_CODES = {"LimitExceededException", "ProvisionedThroughputExceededException"}
 
 _NO_TRUST = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # for plain http: loading certificates takes longer than a call
-_session = boto3.Session()
 _numbers = itertools.count(1)
 
 
@@ -34,22 +32,7 @@ def connect(
     url: str, account: str = "000000000000", region: str = "us-east-1", *, verify: Any = None, **config: Any
 ) -> Kinesis:
     """A client that sends anything, valid or not, and never retries; its access key id is the account."""
-    settings: dict[str, Any] = {
-        "parameter_validation": False,
-        "retries": {"total_max_attempts": 1, "mode": "standard"},
-        "read_timeout": 30,
-        "connect_timeout": 5,
-        **config,
-    }
-    return _session.client(
-        "kinesis",
-        endpoint_url=url,
-        region_name=region,
-        aws_access_key_id=account,
-        aws_secret_access_key="secret",
-        verify=verify,
-        config=Config(**settings),
-    )
+    return client("kinesis", url, account, region, verify=verify, **config)
 
 
 def new_account() -> str:

@@ -10,7 +10,8 @@ import shutil
 import stat
 import subprocess
 import tempfile
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,6 +40,16 @@ class Postgres(NamedTuple):
             password=self.password,
             autocommit=True,
         )
+
+    def create_database(self, name: str) -> Callable[[str], list[tuple[Any, ...]]]:
+        """Make a database; what runs a statement in it, and returns its rows."""
+        self._run("postgres", f"CREATE DATABASE {name}")
+        return partial(self._run, name)
+
+    def _run(self, database: str, statement: str) -> list[tuple[Any, ...]]:
+        with self.connect(database) as connection:
+            cursor = connection.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
 
     def jdbc_url(self, database: str = "postgres") -> str:
         """What stands in ClusterJDBCURL."""
