@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 TESTS ?= tests
-PROCESSES ?= 3
+PROCESSES ?= 4
 # The tests start hundreds of processes: each would compile all our modules again.
 unexport PYTHONDONTWRITEBYTECODE
 

@@ -30,6 +30,7 @@ from benchmarks.measures import (
 from benchmarks.process import Running, StartError
 from benchmarks.report import Report, ServerReport, markdown
 from benchmarks.servers import MILLSTREAM, SERVERS, Server
+from benchmarks.sql import FLINK, FLINK_NAME, measure_latency, measure_sql
 
 DATA = Path(__file__).parent.parent / "build" / "benchmarks"
 QUICK_SECONDS = 1.0
@@ -43,6 +44,7 @@ class Section(StrEnum):
     DELIVERY = "delivery"  # what the worker makes of a core
     MEMORY = "memory"  # the worker with many partitions, and with nothing to do
     LARGE_LOG = "large-log"
+    SQL = "sql"  # beside Flink
 
 
 def main() -> None:
@@ -78,6 +80,8 @@ def run(
         benchmark.worker(rounds)
         if log_gib and Section.LARGE_LOG in sections:
             benchmark.large_log(log_gib, sustain_seconds)
+        if Section.SQL in sections:
+            benchmark.sql(rounds)
     report = Report(describe(DATA), rounds, seconds, benchmark.results())
     text = markdown(report)
     print(text)
@@ -172,6 +176,23 @@ class _Benchmark:
                 self.reports[MILLSTREAM].rounds.append(measure(running))
         except (LoadError, StartError) as error:
             self._fault(server, f"delivery: {error}")
+        finally:
+            _remove(directory)
+
+    def sql(self, rounds: int) -> None:
+        """Takes the figures of SQL, of Millstream and of Flink."""
+        flink = ServerReport(FLINK_NAME, FLINK.version, "no")
+        self.reports[FLINK_NAME] = flink
+        server = next(server for server in self._servers if server.name == MILLSTREAM)
+        directory = _fresh_directory(server)
+        try:
+            for ours, theirs in measure_sql(directory, rounds, _say):
+                self.reports[MILLSTREAM].rounds.append(ours)
+                flink.rounds.append(theirs)
+            with Running(server, _fresh_directory(server)) as running:
+                self.reports[MILLSTREAM].rounds.append(measure_latency(running))
+        except (LoadError, StartError) as error:
+            self._fault(server, f"SQL: {error}")
         finally:
             _remove(directory)
 

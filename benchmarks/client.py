@@ -73,12 +73,12 @@ class Client:
             time.sleep(0.02)
         raise LoadError("the delivery stream did not become ACTIVE")
 
-    def create_stream(self, shards: int) -> list[str]:
-        """Creates the stream of the benchmarks, waits until it is ACTIVE and returns its shards' ids."""
-        self.call("CreateStream", StreamName=STREAM_NAME, ShardCount=shards)
+    def create_stream(self, shards: int, name: str = STREAM_NAME) -> list[str]:
+        """Creates a stream, waits until it is ACTIVE and returns its shards' ids."""
+        self.call("CreateStream", StreamName=name, ShardCount=shards)
         deadline = time.monotonic() + ACTIVE_SECONDS_MAX
         while time.monotonic() < deadline:
-            description = self.call("DescribeStream", StreamName=STREAM_NAME)["StreamDescription"]
+            description = self.call("DescribeStream", StreamName=name)["StreamDescription"]
             if description["StreamStatus"] == "ACTIVE":
                 return [shard["ShardId"] for shard in description["Shards"]]
             time.sleep(0.02)

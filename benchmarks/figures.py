@@ -73,11 +73,36 @@ WORKER_METRICS = (
     Metric("idle_memory", "200 delivery streams without records, resident memory of the worker", "MiB", False),
     Metric("idle_cpu", "the same, CPU of one core", "%", more_is_better=False, decimals=1),
 )
+SQL_METRICS = (
+    Metric("sql_filter", "SQL: filter", "rows/s"),
+    Metric("sql_tumbling", "SQL: tumbling count, min, max, avg of 10 s by share", "rows/s"),
+    Metric("sql_sliding", "SQL: sliding average of 10 s by share", "rows/s"),
+    Metric("sql_filter_core", "filter, by second of CPU", "rows/s"),
+    Metric("sql_tumbling_core", "tumbling, by second of CPU", "rows/s"),
+    Metric("sql_sliding_core", "sliding, by second of CPU", "rows/s"),
+    Metric("sql_filter_memory", "filter, peak resident memory", "MiB", more_is_better=False),
+    Metric("sql_tumbling_memory", "tumbling, peak resident memory", "MiB", more_is_better=False),
+    Metric("sql_sliding_memory", "sliding, peak resident memory", "MiB", more_is_better=False),
+)
+"""Of Millstream and of Flink."""
+SQL_OWN_METRICS = (
+    Metric("sql_half", "Tumbling, over half of the rows", "rows/s"),
+    Metric(
+        "sql_pumps_1", "One pump of that kind, over a fifth of the rows", "us/row", more_is_better=False, decimals=2
+    ),
+    Metric("sql_pumps_5", "the same, five pumps", "us/row", more_is_better=False, decimals=2),
+    Metric("sql_pumps_20", "the same, twenty pumps", "us/row", more_is_better=False, decimals=2),
+    Metric("sql_latency_p50", "From PutRecord to the filtered record in a stream, idle, p50", "ms", False, 1),
+    Metric("sql_latency_p99", "the same, p99", "ms", more_is_better=False, decimals=1),
+    Metric("sql_times_filter", "Filter, by second of CPU, times Flink", "times", decimals=1),
+    Metric("sql_times_tumbling", "Tumbling, by second of CPU, times Flink", "times", decimals=1),
+    Metric("sql_times_sliding", "Sliding, by second of CPU, times Flink", "times", decimals=1),
+)
 ALL_METRICS = {
     metric.key: metric
     for metric in (
         *(*ROUND_METRICS, *CPU_METRICS, GENERATOR_CPU),
-        *(*LARGE_LOG_METRICS, *DELIVERY_METRICS, *WORKER_METRICS),
+        *(*LARGE_LOG_METRICS, *DELIVERY_METRICS, *WORKER_METRICS, *SQL_METRICS, *SQL_OWN_METRICS),
     )
 }
 

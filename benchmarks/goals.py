@@ -64,6 +64,13 @@ GOALS = (
     Goal("partition_1k", 150_000),
     Goal("partition_200b", 150_000),
     Goal("partitions_memory", 500),
+    Goal("sql_filter", 900_000),
+    Goal("sql_tumbling", 800_000),
+    Goal("sql_sliding", 250_000),
+    Goal("sql_times_filter", 2),
+    Goal("sql_times_tumbling", 3),
+    Goal("sql_times_sliding", 3),
+    Goal("sql_latency_p50", 250),
 )
 
 

@@ -12,8 +12,15 @@ STREAM_NAME = "bench"
 KINESIS = "Kinesis_20131202"
 FIREHOSE = "Firehose_20150804"
 GLUE = "AWSGlue"
+ANALYTICS = "KinesisAnalytics_20150814"
 MILLSTREAM = "Millstream_20261101"
-_SIGNING_NAMES = {KINESIS: "kinesis", FIREHOSE: "firehose", GLUE: "glue", MILLSTREAM: "millstream"}
+_SIGNING_NAMES = {
+    KINESIS: "kinesis",
+    FIREHOSE: "firehose",
+    GLUE: "glue",
+    ANALYTICS: "kinesisanalytics",
+    MILLSTREAM: "millstream",
+}
 
 
 def authorization(service: str) -> str:

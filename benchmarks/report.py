@@ -13,6 +13,8 @@ from benchmarks.figures import (
     GENERATOR_CPU,
     LARGE_LOG_METRICS,
     ROUND_METRICS,
+    SQL_METRICS,
+    SQL_OWN_METRICS,
     WORKER_METRICS,
     Figures,
     Metric,
@@ -63,6 +65,7 @@ def markdown(report: Report) -> str:
         return "\n\n".join([*parts, "Not one server could be measured."]) + "\n"
     parts += _figures_part("### Figures", report, ROUND_METRICS)
     parts += _figures_part("### Server CPU", report, (*CPU_METRICS, GENERATOR_CPU))
+    parts += _figures_part("### SQL, two million ticks", report, SQL_METRICS)
     if ours and report.peers():
         parts += ["### Millstream against each: times better", _ratio_table(report)]
     for title, metrics in _OURS:
@@ -110,6 +113,7 @@ _OURS = (
     ("### A large log", LARGE_LOG_METRICS),
     ("### Delivery, by second of one core's time", DELIVERY_METRICS),
     ("### The worker's memory", WORKER_METRICS),
+    ("### SQL, Millstream alone", SQL_OWN_METRICS),
 )
 """What is measured of Millstream alone."""
 
@@ -128,7 +132,7 @@ def _part(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> lis
 
 
 def _figures_part(title: str, report: Report, metrics: Sequence[Metric]) -> list[str]:
-    measured = [server for server in report.servers if server.figures]
+    measured = [one for one in report.servers if any(metric.key in one.figures for metric in metrics)]
     return _part(title, ["", *(server.name for server in measured)], _rows(metrics, [one.figures for one in measured]))
 
 

@@ -17,11 +17,12 @@ HERE = Path(__file__).parent
 MILLSTREAM = str(Path(sys.executable).parent / "millstream")
 PORT = "4590"
 STREAM = "kinesis-analytics-demo-stream"
-COLUMNS = 124
+COLUMNS = 140
 COMMANDS = (
     ["streams"],
-    ["tail", STREAM, "--raw", "--limit", "5"],
-    ["tail", STREAM, "--limit", "1"],
+    ["tail", STREAM, "--raw", "--limit", "3"],
+    ["app", "tail", "demo-prices", "--count", "3"],
+    ["app", "list"],
     ["deliver", "list"],
 )
 

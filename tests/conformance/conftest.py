@@ -12,8 +12,9 @@ from support.commandline import CommandLine
 from support.functionserver import FunctionServer
 from support.kinesis import Kinesis, connect, create_stream, new_account, new_name
 from support.livedelivery import LiveDelivery
-from support.searchnode import SearchNode
+from support.searchnode import SearchNode, start_node
 from support.server import Server
+from support.sharing import shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -67,12 +68,9 @@ def delivery(delivery_server: Server) -> LiveDelivery:
 
 @pytest.fixture(scope="session")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SearchNode]:
-    """A node of OpenSearch, once per run."""
-    node = SearchNode(tmp_path_factory.mktemp("opensearch"))
-    try:
-        yield node
-    finally:
-        node.close()
+    """A node of OpenSearch, one for all test processes of the run."""
+    with shared(tmp_path_factory, "opensearch", start_node) as url:
+        yield SearchNode(url)
 
 
 @pytest.fixture

@@ -16,13 +16,14 @@ from support.kinesis import new_name
 from support.livedelivery import LiveDelivery
 from support.peerthread import peer_in_thread
 from support.searchnode import SearchNode
+from support.sharing import TEST_PROCESS
 from support.waiting import wait_for
 
 
 @pytest.fixture
 def index() -> str:
     """The name of an index of the test's own."""
-    return new_name("index")
+    return f"{new_name('index')}-{TEST_PROCESS}"  # test processes share the node
 
 
 def to_index(delivery: LiveDelivery, url: str, index: str, **members: Any) -> LiveDelivery:

@@ -2,22 +2,46 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
+from support.commandline import CommandLine
 from support.kinesis import Kinesis, connect, create_stream, new_account, read_shard, refusal
-from support.server import COMMAND
+from support.server import Server
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
-
-    from support.server import Server
 
 ACCOUNT = new_account()
 RECORDS = 50
 DATA = [b"record %03d " % i + b"." * 1000 for i in range(RECORDS)]
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """What a server left that was killed: its data directory, and its stream with a commit for each of DATA."""
+    directory = tmp_path_factory.mktemp("killed")
+    server = Server(directory / "data", directory / "server.log")
+    try:
+        kinesis = connect(server.start().url, ACCOUNT)
+        name = create_stream(kinesis)
+        for data in DATA:
+            kinesis.put_record(StreamName=name, Data=data, PartitionKey="k")
+    finally:
+        server.close()
+    return server.data_dir, name
+
+
+@pytest.fixture
+def server(make_server: Callable[..., Server], killed: tuple[Path, str]) -> Server:
+    """A server on a copy of that, not started yet."""
+    server = make_server()
+    shutil.copytree(killed[0], server.data_dir)
+    return server
 
 
 @pytest.fixture
@@ -27,13 +51,18 @@ def kinesis(server: Server) -> Kinesis:
 
 
 @pytest.fixture
-def stream(server: Server, kinesis: Kinesis) -> str:
-    """A stream with a commit for each of DATA; the server has been killed."""
-    name = create_stream(kinesis)
-    for data in DATA:
-        kinesis.put_record(StreamName=name, Data=data, PartitionKey="k")
-    server.kill()
-    return name
+def stream(killed: tuple[Path, str]) -> str:
+    """The stream with DATA."""
+    return killed[1]
+
+
+@pytest.fixture
+def check(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """`millstream log check` of the data directory: what it printed; `check(fails=True)` where it must find damage."""
+    command = CommandLine({}, tmp_path, monkeypatch, capsys)
+    return lambda *, fails=False: "".join(command("log", "check", str(server.data_dir), fails=fails))
 
 
 def newest_segment(server: Server) -> Path:
@@ -46,20 +75,14 @@ def written_bytes(segment: Path) -> int:
     return len(segment.read_bytes().rstrip(b"\0"))
 
 
-def check(server: Server) -> subprocess.CompletedProcess[str]:
-    """`millstream log check` of the data directory."""
-    return subprocess.run(
-        [str(COMMAND), "log", "check", str(server.data_dir)], capture_output=True, text=True, timeout=30
-    )
-
-
-def test_a_sound_log(server: Server, stream: str) -> None:
-    done = check(server)
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_a_sound_log(check: Callable[..., str]) -> None:
+    check()
 
 
 @pytest.mark.parametrize("torn_bytes", [1, 65, 700])
-def test_a_torn_commit_is_cut(server: Server, kinesis: Kinesis, stream: str, torn_bytes: int) -> None:
+def test_a_torn_commit_is_cut(
+    server: Server, kinesis: Kinesis, stream: str, check: Callable[..., str], torn_bytes: int
+) -> None:
     segment = newest_segment(server)
     whole = segment.read_bytes()
     end = written_bytes(segment)
@@ -70,7 +93,7 @@ def test_a_torn_commit_is_cut(server: Server, kinesis: Kinesis, stream: str, tor
     assert [record["Data"] for record in read_shard(kinesis, stream)] == DATA
     kinesis.put_record(StreamName=stream, Data=b"on", PartitionKey="k")
     server.kill()
-    assert check(server).returncode == 0
+    check()
     server.start()
     assert [record["Data"] for record in read_shard(kinesis, stream)] == [*DATA, b"on"]
 
@@ -91,7 +114,7 @@ def test_a_bad_last_commit_is_cut(server: Server, kinesis: Kinesis, stream: str,
 
 
 @pytest.mark.parametrize("where", ["payload", "header"])
-def test_damage_in_the_middle_is_told(server: Server, kinesis: Kinesis, stream: str, where: str) -> None:
+def test_damage_in_the_middle_is_told(server: Server, kinesis: Kinesis, check: Callable[..., str], where: str) -> None:
     segment = newest_segment(server)
     damaged = bytearray(segment.read_bytes())
     start = damaged.index(DATA[20])
@@ -99,9 +122,7 @@ def test_damage_in_the_middle_is_told(server: Server, kinesis: Kinesis, stream: 
     damaged[start + 5 if where == "payload" else block + 42] ^= 1
     segment.write_bytes(damaged)
 
-    done = check(server)
-    assert done.returncode == 1
-    told = done.stdout + done.stderr
+    told = check(fails=True)
     assert segment.name in told.replace("\n", "")
     assert str(block) in told.replace(",", "")
     assert "Traceback" not in told

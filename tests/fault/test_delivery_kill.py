@@ -22,7 +22,7 @@ from support.waiting import wait_for
 if TYPE_CHECKING:
     from support.server import Server
 
-KILLS = 6
+KILLS = 3
 
 PARTITIONED = {
     "CompressionFormat": "GZIP",

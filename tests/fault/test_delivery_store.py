@@ -5,7 +5,11 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import random
+import signal
+from collections import deque
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +33,7 @@ from support.firehose import connect_firehose, create_delivery_stream
 from support.kinesis import new_name
 from support.s3server import S3Server, moto_server
 from support.server import PAGE_BYTES, Server
-from support.smalldisk import small_disk
+from support.smalldisk import SmallDisk, small_disk
 from support.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -256,6 +260,8 @@ def exists(firehose: Any, name: str) -> bool:
     return True
 
 
+@pytest.mark.parametrize("members", [{}, PARQUET], ids=["plain", "parquet"])
+@pytest.mark.parametrize("is_worker_late", [False, True], ids=["worker at work", "worker late"])
 def test_a_disk_full_of_what_waits_is_emptied_by_delivering_it(
     tmp_path: Path,
     make_server: Callable[..., Server],
@@ -263,12 +269,16 @@ def test_a_disk_full_of_what_waits_is_emptied_by_delivering_it(
     store: S3Server,
     proxy: FaultyProxy,
     bucket: str,
+    members: dict[str, Any],
+    is_worker_late: bool,
 ) -> None:
     with small_disk(tmp_path / "disk", SMALL_DISK_MIB) as disk:
         server = make_server(disk.path / "data", inside=disk.inside, options=options).start()
+        make_table(server)
         firehose = connect_firehose(server.url)
-        destination = s3_destination(bucket, size_mib=4, interval_s=1)
+        destination = s3_destination(bucket, size_mib=4, interval_s=1, **members)
         name = create_delivery_stream(firehose, ExtendedS3DestinationConfiguration=destination)
+        pid = wait_for(lambda: worker_pid(server), "the worker", interval_s=0.001)
         proxy.choose = lambda _: Fault.FORBIDDEN
         ids: list[str] = []
 
@@ -281,10 +291,28 @@ def test_a_disk_full_of_what_waits_is_emptied_by_delivering_it(
             ids.append(str(len(ids)))
             return True
 
+        if is_worker_late:  # the disk is full before it has opened anything
+            os.kill(pid, signal.SIGSTOP)
+        else:
+            put()
+            wait_for(lambda: proxy.done[Fault.FORBIDDEN], "an attempt")
         wait_for(lambda: not put(), "the disk to be full", timeout_s=30, interval_s=0)
         assert len(ids) > 10
+        fill(disk)
         kill_worker(server)  # what it had read is to be spooled again, where there is no room
+        fill(disk)
         proxy.heal()
-        flush(server.url, name)
+        try:
+            flush(server.url, name)
+        except AssertionError:
+            pytest.fail(f"what waits is not delivered:\n{server.log_text()}")
         assert sorted(ids_in(store, bucket)) == sorted(ids)
         wait_for(put, "room for more", timeout_s=30)
+
+
+def fill(disk: SmallDisk) -> None:
+    """Leave not a byte on it."""
+    with (disk.outside / "ballast").open("ab", buffering=0) as ballast:
+        until_full = iter(partial(ballast.write, bytes(PAGE_BYTES)), 0)
+        with pytest.raises(OSError, match="No space left"):
+            deque(until_full, maxlen=0)

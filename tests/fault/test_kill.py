@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from support.server import Server
 
-KILLS = 8
+KILLS = 5
 
 
 def await_more(writers: Writers, count: int) -> None:

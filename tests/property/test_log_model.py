@@ -43,7 +43,7 @@ def read_all(store: LogStore, shard: int, records_max: int, bytes_max: int) -> l
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     commits=COMMITS,
     segment_bytes=st.integers(200, 5_000),

@@ -8,10 +8,10 @@ import pytest
 
 from support.log_simulator import Simulation
 
-SEEDS = range(int(os.environ.get("SEEDS", "500")))  # CI takes more
+SEEDS = range(int(os.environ.get("SEEDS", "300")))  # CI takes more
 if "SEED" in os.environ:
     SEEDS = range(int(os.environ["SEED"]), int(os.environ["SEED"]) + 1)
-CHUNK = 100
+CHUNK = 50
 
 
 @pytest.mark.parametrize("first", SEEDS[::CHUNK])

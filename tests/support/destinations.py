@@ -18,7 +18,8 @@ import pytest
 from millstream.base.clock import Clock, ManualClock
 from millstream.firehose.configuration import Configuration, parse
 from millstream.firehose.model import Destination
-from millstream.firehose.ports import MAIN, Functions, Lane, Report, Surroundings, Tables
+from millstream.firehose.ports import MAIN, Lane, Report, Surroundings, Tables
+from millstream.functions import Functions
 from millstream.objects.port import ObjectStores
 
 ARRIVAL_MS = round(datetime(2026, 11, 23, 23, 59, 30, tzinfo=UTC).timestamp() * 1000)

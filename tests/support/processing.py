@@ -15,7 +15,8 @@ from typing import Any, cast
 from millstream.base.clock import Clock, ManualClock
 from millstream.firehose.configuration import Configuration, Processor, parse
 from millstream.firehose.model import Destination
-from millstream.firehose.ports import Chunk, FunctionError, Functions, Surroundings, Tables
+from millstream.firehose.ports import Chunk, Surroundings, Tables
+from millstream.functions import FunctionError, Functions
 from millstream.objects.port import ObjectStores
 from support.destinations import Told
 from support.virtualtime import InlineExecutor

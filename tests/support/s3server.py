@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -48,16 +49,7 @@ class S3Server(NamedTuple):
 
     def client(self) -> S3Client:
         """A boto3 client that does not try again."""
-        return boto3.client(
-            "s3",
-            endpoint_url=self.url,
-            region_name=REGION,
-            aws_access_key_id=self.access_key,
-            aws_secret_access_key=self.secret_key,
-            config=botocore.config.Config(
-                retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=10, s3={"addressing_style": "path"}
-            ),
-        )
+        return _client(self)
 
     def contents(self, bucket: str, prefix: str = "") -> dict[str, bytes]:
         """All objects of a bucket, by key, as they are stored."""
@@ -65,6 +57,20 @@ class S3Server(NamedTuple):
         pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
         return {key: client.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
+
+
+@cache  # a client takes longer to make than most of what tests ask of it
+def _client(server: S3Server) -> S3Client:
+    return boto3.client(
+        "s3",
+        endpoint_url=server.url,
+        region_name=REGION,
+        aws_access_key_id=server.access_key,
+        aws_secret_access_key=server.secret_key,
+        config=botocore.config.Config(
+            retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=10, s3={"addressing_style": "path"}
+        ),
+    )
 
 
 @contextmanager

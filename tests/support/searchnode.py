@@ -5,17 +5,19 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import tempfile
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from support.ports import free_port
 from support.waiting import wait_for
+
+if TYPE_CHECKING:
+    from support.sharing import Keeper
 
 _POM = Path(__file__).with_name("opensearch") / "pom.xml"
 _JARS = Path(__file__).parents[2] / "build" / "opensearch"
@@ -43,41 +45,10 @@ def _jars() -> Path:
     return directory
 
 
-class SearchNode:
-    """A node with no data; `close` ends it."""
+class SearchNode(NamedTuple):
+    """A running node."""
 
-    def __init__(self, directory: Path) -> None:
-        for tool in ("java", "mvn"):
-            assert shutil.which(tool), f"{tool} is needed for the node of OpenSearch: .ci/run installs it"
-        config = directory / "config"
-        config.mkdir(parents=True)
-        (config / "opensearch.yml").write_text(_SETTINGS)
-        port = free_port(_PORTS)
-        self.url = f"http://127.0.0.1:{port}"
-        self._log = (directory / "node.log").open("w+")
-        self._process = subprocess.Popen(
-            [
-                *(*_JAVA, "-cp", f"{_jars()}/*", "org.codelibs.opensearch.runner.OpenSearchRunner"),
-                *("-numOfNode", "1", "-basePath", str(directory), "-confPath", str(config)),
-                *("-baseHttpPort", str(port - 1), "-disableESLogger"),
-                *("-moduleTypes", "org.opensearch.transport.Netty4Plugin"),
-            ],
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, "TMPDIR": str(directory)},
-        )
-        wait_for(self._ready, "OpenSearch", timeout_s=120, interval_s=0.1)
-
-    def _ready(self) -> bool:
-        assert self._process.poll() is None, f"OpenSearch did not start: {self._text()}"
-        try:
-            return bool(self.call("GET", "/_cluster/health")["status"] == "green")
-        except (urllib.error.URLError, ConnectionError):
-            return False
-
-    def _text(self) -> str:
-        self._log.seek(0)
-        return self._log.read()
+    url: str
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         """Call the node's own API."""
@@ -94,12 +65,31 @@ class SearchNode:
         found = self.call("POST", f"/{index}/_search", {"size": 10_000})
         return {hit["_id"]: hit["_source"] for hit in found["hits"]["hits"]}
 
-    def close(self) -> None:
-        """End the node."""
-        self._process.terminate()
-        try:
-            self._process.wait(20)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._log.close()
+
+def start_node(keeper: Keeper) -> str:
+    """Start a node with no data; its URL."""
+    for tool in ("java", "mvn"):
+        assert shutil.which(tool), f"{tool} is needed for the node of OpenSearch: .ci/run installs it"
+    config = keeper.directory / "config"
+    config.mkdir()
+    (config / "opensearch.yml").write_text(_SETTINGS)
+    port = free_port(_PORTS)
+    ended = keeper.run(
+        [
+            *(*_JAVA, "-cp", f"{_jars()}/*", "org.codelibs.opensearch.runner.OpenSearchRunner"),
+            *("-numOfNode", "1", "-basePath", str(keeper.directory), "-confPath", str(config)),
+            *("-baseHttpPort", str(port - 1), "-disableESLogger"),
+            *("-moduleTypes", "org.opensearch.transport.Netty4Plugin"),
+        ],
+        TMPDIR=str(keeper.directory),
+    )
+    node = SearchNode(f"http://127.0.0.1:{port}")
+    wait_for(lambda: ended() or _ready(node), "OpenSearch", timeout_s=120, interval_s=0.1)
+    return node.url
+
+
+def _ready(node: SearchNode) -> bool:
+    try:
+        return bool(node.call("GET", "/_cluster/health")["status"] == "green")
+    except (urllib.error.URLError, ConnectionError):
+        return False

@@ -59,7 +59,7 @@ class SqliteCatalog:
             layout = self._layout()
             if layout > LAYOUT:
                 raise CatalogError(f"{path} has layout {layout}; this version of Millstream knows {LAYOUT}")
-            if not read_only:
+            if not read_only and layout < LAYOUT:  # one that is there is not written to: the disk may be full
                 self._db.execute(_TABLE)
                 self._db.execute(f"PRAGMA user_version = {LAYOUT}")
         self._is_unmade = read_only and layout == 0  # its writer has only just begun to make it

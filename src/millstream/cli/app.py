@@ -11,9 +11,11 @@ from typing import Annotated
 import typer
 
 from millstream import __version__
+from millstream.cli.applications import app_app
 from millstream.cli.deliver import deliver_app
 from millstream.cli.errors import UsageError
 from millstream.cli.options import Endpoint
+from millstream.cli.sql import sql_app
 from millstream.cli.tables import tables_app
 
 app = typer.Typer(
@@ -25,7 +27,9 @@ app = typer.Typer(
     help="Millstream: the Amazon Kinesis platform as software that you run yourself.",
 )
 log_app = typer.Typer(no_args_is_help=True, help="Look into record logs on this machine.")
+app.add_typer(app_app, name="app")
 app.add_typer(deliver_app, name="deliver")
+app.add_typer(sql_app, name="sql")
 app.add_typer(tables_app, name="tables")
 app.add_typer(log_app, name="log")
 
@@ -102,6 +106,9 @@ def up(
     ] = None,
     lambda_endpoint: Annotated[
         str | None, typer.Option(metavar="URL", help="Where functions are invoked, as with AWS Lambda's API.")
+    ] = None,
+    application_memory_mib: Annotated[
+        str | None, typer.Option(metavar="MIB", help="Memory that a SQL application's process may have.  [2048]")
     ] = None,
     warehouse_paths: Annotated[
         bool | None,

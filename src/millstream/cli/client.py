@@ -47,6 +47,7 @@ class Api(NamedTuple):
 KINESIS = Api("kinesis", "Kinesis_20131202")
 FIREHOSE = Api("firehose", "Firehose_20150804")
 GLUE = Api("glue", "AWSGlue")
+ANALYTICS = Api("kinesisanalytics", "KinesisAnalytics_20150814")
 MILLSTREAM = Api("millstream", "Millstream_20261101")
 
 

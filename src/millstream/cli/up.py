@@ -16,6 +16,7 @@ from millstream import __version__
 from millstream.server import Settings, Started, load_settings, run_server
 from millstream.server.demo import STREAM_NAME
 from millstream.server.demolake import BUCKET, PREFIX
+from millstream.server.demosql import APPLICATION_NAME
 
 
 def run_up(options: Mapping[str, Any], config: Path | None) -> None:
@@ -83,6 +84,7 @@ def _commands(settings: Settings, program: str) -> list[str]:
             f"{program} tail {STREAM_NAME}",
             f"{program} streams",
             f"""{program} put {STREAM_NAME} '{{"TICKER_SYMBOL": "MINE", "SECTOR": "RETAIL", "PRICE": 1.0}}'""",
+            f"{program} app tail {APPLICATION_NAME}",
             f"{program} deliver list",
         ]
     return [

@@ -61,15 +61,24 @@ def _has_function(processing: Mapping[str, object]) -> bool:
 
 
 class Backlog:
-    """Trims the logs of all delivery streams every `interval_ms`, from `start` to `stop`."""
+    """Trims the logs of all delivery streams every `interval_ms`, from `start` to `stop`.
+
+    `floor` says for a delivery stream's id from where others than its deliveries still read its log; None: no one does.
+    """
 
     def __init__(
-        self, registry: Registry, scheduler: Scheduler, read: Callable[[], Positions], interval_ms: int
+        self,
+        registry: Registry,
+        scheduler: Scheduler,
+        read: Callable[[], Positions],
+        interval_ms: int,
+        floor: Callable[[str], int | None] = lambda _: None,
     ) -> None:
         self._registry = registry
         self._scheduler = scheduler
         self._read = read
         self._interval_ms = interval_ms
+        self._floor = floor
         self._cancel: Cancel | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
@@ -102,6 +111,8 @@ class Backlog:
 
     async def _trim(self, handle: Handle, positions: Mapping[str, int]) -> None:
         position = delivered_position(handle.stream, positions)
+        if (needed := self._floor(handle.stream.stream_id)) is not None:
+            position = min(position, needed)
         if handle.log is None or position == 0 or handle.stream.status is StreamStatus.DELETING:
             return
         try:

@@ -1,7 +1,7 @@
 """Lines of error output, gathered while a parcel is delivered: a few in memory, the rest in scratch space.
 
 All records of a parcel may fail, and their lines are larger than they are (base64, and a reason each): they must not be
-in memory together.
+in memory together. But for a full disk: there they are, because delivered they may make room.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from millstream.base.units import KIB
+from millstream.disk import DiskFull
 from millstream.firehose.engine.spool import Extent, Spool
 from millstream.firehose.ports import ErrorOutput
 
@@ -26,6 +27,7 @@ class ErrorLines:
         self._extents: list[Extent] = []
         self._tail: list[bytes] = []
         self._tail_bytes = 0
+        self._tail_bytes_max = MEMORY_BYTES_MAX
         self.record_count = 0
 
     def add(self, line: bytes) -> None:
@@ -33,9 +35,17 @@ class ErrorLines:
         self._tail.append(line)
         self._tail_bytes += len(line)
         self.record_count += 1
-        if self._tail_bytes >= MEMORY_BYTES_MAX:
+        if self._tail_bytes >= self._tail_bytes_max:
+            self._relieve()
+
+    def _relieve(self) -> None:
+        """Have what is in memory in scratch space, if there is room."""
+        try:
             self._extents.append(self._spool.append(self._tail))
-            self._tail, self._tail_bytes = [], 0
+        except DiskFull:  # there may be when so many more have come
+            self._tail_bytes_max = 2 * self._tail_bytes
+        else:
+            self._tail, self._tail_bytes, self._tail_bytes_max = [], 0, MEMORY_BYTES_MAX
 
     def pieces(self) -> Iterator[bytes]:
         """Blocking. All lines, one after the other; as often as is asked for."""

@@ -21,6 +21,7 @@ import msgspec
 
 from millstream.base.clock import Clock
 from millstream.base.errors import MillstreamError
+from millstream.functions import Functions
 from millstream.log import Packed
 from millstream.objects.port import ObjectStores
 
@@ -180,22 +181,6 @@ class ErrorLog(Protocol):
 
     def report(self, code: str, message: str, **details: Any) -> None:
         """Tell of an error, now; repeated ones are thinned out."""
-        ...
-
-
-class FunctionError(MillstreamError):
-    """A function did not answer as it should; `code` as in AWS's error logs ("Lambda.InvokeAccessDenied", …)."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-class Functions(Protocol):
-    """Functions that process records."""
-
-    async def invoke(self, arn: str, payload: bytes, timeout_s: float) -> bytes:
-        """Call a function and return what it answered. Raises FunctionError."""
         ...
 
 

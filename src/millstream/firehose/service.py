@@ -40,6 +40,7 @@ class FirehoseService:
 
     Everything runs in one event loop. `read_positions` tells where deliveries stand; it blocks. `on_change` is called
     after every change of a delivery stream: whoever runs the worker puts a function there that wakes it.
+    `other_readers` says for a delivery stream's id from which position in its log others still read it.
     """
 
     def __init__(
@@ -66,7 +67,10 @@ class FirehoseService:
         self.registry = Registry(catalog, files, keyring, clock, limits_aws=settings.limits_aws, changed=self._changed)
         delays = Delays(settings.create_delay_ms, settings.update_delay_ms, settings.delete_delay_ms)
         self.lifecycle = Lifecycle(self.registry, scheduler, files, delays)
-        self.backlog = Backlog(self.registry, scheduler, read_positions, settings.trim_interval_ms)
+        self.other_readers: Callable[[str], int | None] = _nobody
+        self.backlog = Backlog(
+            self.registry, scheduler, read_positions, settings.trim_interval_ms, self._read_by_others
+        )
 
     async def start(self) -> None:
         """Take up what the catalog has, carry on what a stop interrupted, and begin trimming.
@@ -94,8 +98,15 @@ class FirehoseService:
             if error is not None:
                 _log.error("delivery stream %s: its log did not close well: %s", handle.stream.arn, error)
 
+    def _read_by_others(self, stream_id: str) -> int | None:
+        return self.other_readers(stream_id)
+
     def _changed(self) -> None:
         self.on_change()
+
+
+def _nobody(_: str) -> None:
+    """Who reads delivery streams' logs where there are no applications."""
 
 
 def _ignored() -> None:

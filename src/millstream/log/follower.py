@@ -1,6 +1,7 @@
 """Reading a log from front to back by position, also from another process than the one that writes it.
 
     writer     commit ─► write ─► fdatasync ─► store the end in `synced` (eight bytes, memory-mapped)
+               `committing` has, as long as that takes, when it began: what comes next did not arrive before that
     follower   load `synced` ─► read blocks below it, and never anything at or past it
 
 Positions are contiguous over segments: where one ends, the next begins, and it is named by that position. All shards
@@ -21,7 +22,7 @@ from millstream.log.frame import FLAG_CHECKPOINT, BlockHeader, PayloadView, open
 from millstream.log.packed import Packed
 from millstream.log.port import BlockCipher, LogCorrupt, NoCipher
 from millstream.log.recovery import segment_bases
-from millstream.log.segment import SHARED_END_NAME, BlockScanner, segment_name
+from millstream.log.segment import SHARED_COMMIT_NAME, SHARED_END_NAME, BlockScanner, segment_name
 
 _WINDOW_BYTES = 64 * KIB
 _NONE = Packed(b"", 0, array("I"))
@@ -40,24 +41,36 @@ class FollowedBlock(NamedTuple):
 
 
 class LogFollower:
-    """Reads the log in `directory` of `disk`. `read` from one thread at a time; `end` from any."""
+    """Reads the log in `directory` of `disk`. `read` from one thread at a time; `end` and `settled_ms` from any."""
 
     def __init__(self, disk: Disk, directory: str, cipher: BlockCipher | None = None) -> None:
         self._disk = disk
         self._directory = directory
         self._cipher = cipher or NoCipher()
         self._shared_end: SharedNumber | None = None
+        self._shared_commit: SharedNumber | None = None
         self._file: File | None = None
         self._base = 0  # of the segment that `_file` is
 
     def end(self) -> int:
         """The position up to which the log may be read now; 0 for one whose writer has not shared its end."""
         if self._shared_end is None:
-            try:
-                self._shared_end = self._disk.share_number(f"{self._directory}/{SHARED_END_NAME}")
-            except DiskError:
-                return 0
-        return self._shared_end.load()
+            self._shared_end = self._shared(SHARED_END_NAME)
+        return self._shared_end.load() if self._shared_end is not None else 0
+
+    def settled_ms(self, now_ms: int) -> int:
+        """Up to when all that has arrived may be read, if it is now `now_ms`: what `end` does not tell yet, when it
+        is asked after this, arrived then or later; but for the moment that a commit takes to begin."""
+        if self._shared_commit is None:
+            self._shared_commit = self._shared(SHARED_COMMIT_NAME)
+        since_ms = self._shared_commit.load() if self._shared_commit is not None else 0
+        return min(now_ms, since_ms) if since_ms else now_ms
+
+    def _shared(self, name: str) -> SharedNumber | None:
+        try:
+            return self._disk.share_number(f"{self._directory}/{name}")
+        except DiskError:
+            return None
 
     def read(self, position: int, *, bytes_max: int) -> list[FollowedBlock]:
         """Blocking. Blocks from `position` on, until they have `bytes_max` bytes; empty at the end.

@@ -12,11 +12,12 @@ class Packed:
     Cutting costs more than reading from disk does, and many records are delivered without anybody looking at them.
     """
 
-    __slots__ = ("_at", "_buffer", "sizes")
+    __slots__ = ("_at", "_buffer", "_end", "sizes")
 
     def __init__(self, buffer: bytes, at: int, sizes: array[int]) -> None:
         self._buffer = buffer
         self._at = at
+        self._end = at + sum(sizes)
         self.sizes = sizes
 
     def __len__(self) -> int:
@@ -25,7 +26,12 @@ class Packed:
     @property
     def content(self) -> bytes:
         """All of them in one; a copy, which does not hold the buffer."""
-        return self._buffer[self._at : self._at + sum(self.sizes)]
+        return self._buffer[self._at : self._end]
+
+    @property
+    def view(self) -> memoryview:
+        """All of them in one; not a copy."""
+        return memoryview(self._buffer)[self._at : self._end]
 
     def cut(self) -> list[bytes]:
         """Each by itself; copies, which do not hold the buffer."""
@@ -35,4 +41,5 @@ class Packed:
 
     def has(self, text: bytes) -> bool:
         """Whether `text` stands anywhere in the buffer's part, be it across two of them."""
-        return self._buffer.find(text, self._at, self._at + sum(self.sizes)) >= 0
+        at = self._buffer.find(text[:1], self._at, self._end)  # a single byte is looked for ten times as fast
+        return at >= 0 and self._buffer.find(text, at, self._end) >= 0

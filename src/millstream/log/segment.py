@@ -12,6 +12,7 @@ from millstream.log.port import LogCorrupt
 SEGMENT_SUFFIX = ".log"
 INDEX_SUFFIX = ".index"
 SHARED_END_NAME = "synced"  # where the log shares its synced end with other processes
+SHARED_COMMIT_NAME = "committing"  # and since when a commit is under way, epoch ms; 0: none is
 _WINDOW_BYTES = 256 * KIB
 _WINDOW_BYTES_MAX = 4 * MIB
 

@@ -26,7 +26,7 @@ from millstream.log.index import SegmentIndex
 from millstream.log.layout import Block, checkpoint, lay_out, size_of, stamp
 from millstream.log.port import Batch, BlockCipher, LogFull, LogStopped, NoCipher, Placement, RecordRun
 from millstream.log.reader import LogReader
-from millstream.log.segment import SHARED_END_NAME, index_name, segment_name
+from millstream.log.segment import SHARED_COMMIT_NAME, SHARED_END_NAME, index_name, segment_name
 from millstream.log.segments import OpenSegment, Segments
 
 _log = logging.getLogger(__name__)
@@ -56,6 +56,7 @@ class LogStore:
         self._roll_age_ms = HOUR_MS
         self._allocated_bytes = 0  # of the active segment's file, for records
         self._shared_end: SharedNumber | None = None
+        self._shared_commit: SharedNumber | None = None
 
     @classmethod
     def open(
@@ -88,21 +89,27 @@ class LogStore:
         Arrival is `now_ms`, or the newest arrival if the clock went back. Raises LogFull (nothing changed) or
         LogStopped.
         """
-        with self._write_lock:
-            if self._stopped is not None:
-                raise LogStopped(self._stopped)
-            arrival_ms = max(now_ms, self._segments.last_arrival_ms)
-            next_offset = self._segments.next_offset
-            placements, blocks = lay_out(batches, next_offset, arrival_ms, self._cipher, self._block_bytes)
-            active = self._writable_segment(size_of(blocks), arrival_ms)
-            self._write(active, blocks)
-            self._tell_end(active)
-            return placements
+        self._tell_commit(now_ms)
+        try:
+            with self._write_lock:
+                if self._stopped is not None:
+                    raise LogStopped(self._stopped)
+                arrival_ms = max(now_ms, self._segments.last_arrival_ms)
+                next_offset = self._segments.next_offset
+                placements, blocks = lay_out(batches, next_offset, arrival_ms, self._cipher, self._block_bytes)
+                active = self._writable_segment(size_of(blocks), arrival_ms)
+                self._write(active, blocks)
+                self._tell_end(active)
+                return placements
+        finally:
+            self._tell_commit(0)
 
     def share_end(self) -> None:
         """From now on let other processes see how far the log is synced (see `follower`). Twice is harmless."""
         with self._write_lock:
             if self._shared_end is None:
+                self._shared_commit = self._disk.share_number(self._segments.path(SHARED_COMMIT_NAME), create=True)
+                self._shared_commit.store(0)
                 self._shared_end = self._disk.share_number(self._segments.path(SHARED_END_NAME), create=True)
                 self._shared_end.store(self.end_position())
 
@@ -224,6 +231,11 @@ class LogStore:
         """Let other processes see what is synced, the segment's name included."""
         if self._shared_end is not None:
             self._shared_end.store(segment.index.end)
+
+    def _tell_commit(self, since_ms: int) -> None:
+        """Let other processes see that what comes next may have arrived as early as that; 0: nothing is to come."""
+        if self._shared_commit is not None:
+            self._shared_commit.store(since_ms)
 
     def _undo(self, file: File, used_bytes: int) -> None:
         """Take back a failed write, durably: what is left of it must never be taken for part of the next commit."""

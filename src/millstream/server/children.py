@@ -7,7 +7,8 @@ The parent writes lines of JSON to the worker's standard input:
     {"do": "flush", "stream_id": "..."}             deliver what that delivery stream has buffered
     {"do": "stop", "flush_s": 5.0}                  deliver what can be delivered in that time, and end
 
-When the input ends the worker ends, too: it never outlives its parent (see `worker`).
+When the input ends the worker ends, too: it never outlives its parent (see `worker`). Before the first one starts, the
+parent takes what a worker must have also on a full disk (see `firehose.room`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from millstream.base.errors import MillstreamError
+from millstream.firehose.room import Room
 from millstream.server.config import Settings
+from millstream.server.datadir import DataPaths
 
 _log = logging.getLogger("millstream.server")
 
@@ -38,6 +42,8 @@ class Worker:
 
     def __init__(self, settings: Settings, data_dir: Path) -> None:
         self._settings = asdict(settings) | {"data_dir": data_dir}
+        self._paths = DataPaths(data_dir)
+        self._room = Room(self._paths.progress_path)
         self._process: asyncio.subprocess.Process | None = None
         self._minding: asyncio.Task[None] | None = None
         self._stopping = False
@@ -48,8 +54,12 @@ class Worker:
         return self._process.pid if self._process is not None else None
 
     def start(self) -> None:
-        """Have a worker from now on; once is enough."""
+        """Have a worker from now on; once is enough.
+
+        Blocking, while room on the disk is taken: on return it is, so that what is put from now on finds it taken.
+        """
         if self._minding is None and not self._stopping:
+            self._take_room()
             self._minding = asyncio.create_task(self._mind())
 
     def reconcile(self) -> None:
@@ -77,6 +87,8 @@ class Worker:
                 process.kill()
         self._minding.cancel()
         await asyncio.gather(self._minding, return_exceptions=True)
+        with suppress(MillstreamError):
+            self._room.close()
 
     def _tell(self, message: dict[str, Any]) -> None:
         process = self._process
@@ -96,6 +108,17 @@ class Worker:
             pause_s = min(_PAUSE_S_MAX, _PAUSE_S * 2**failures) * random.uniform(0.8, 1.2)  # noqa: S311
             _log.error("the worker ended (%s): a new one takes over in %.1f s, from the last checkpoint", code, pause_s)
             await asyncio.sleep(pause_s)
+            self._take_room()
+
+    def _take_room(self) -> None:
+        """Have what a worker needs to start and to deliver, before records can fill the disk."""
+        if self._room.is_taken:
+            return
+        try:
+            self._paths.scratch_path.mkdir(parents=True, exist_ok=True)
+            self._room.take()
+        except (MillstreamError, OSError) as error:
+            _log.error("if the disk becomes full, deliveries may stop: there is no room for their progress: %s", error)
 
     async def _run(self) -> int | str:
         """One worker from its start to its end; its exit code, or why there is none."""

@@ -94,6 +94,7 @@ _LIMITS = _one_of("aws", "off")
 _LEVEL = _one_of("debug", "info", "warning", "error")
 _DELAY = _whole_number(0, 600_000)
 _SHARDS = _whole_number(1, 1_000_000)
+_MEMORY = _whole_number(256, 1_048_576)
 _STORE = _one_of("local", "s3://")
 _URL = Kind("an http or https URL", _matching(r"https?://[^\s/?#]+\S*"))
 _TEXT = Kind("a text", _text)
@@ -124,6 +125,7 @@ class Settings:
     s3_access_key_id: Annotated[str | None, Setting(_TEXT, "Credentials for the buckets, if not AWS's usual.")] = None
     s3_secret_access_key: Annotated[str | None, Setting(_TEXT, "The secret of these credentials.")] = None
     lambda_endpoint: Annotated[str | None, Setting(_URL, "Where functions are invoked, as AWS Lambda's API.")] = None
+    application_memory_mib: Annotated[int, Setting(_MEMORY, "MiB that a SQL application's process may have.")] = 2048
     warehouse_paths: Annotated[bool, Setting(_FLAG, "Take duckdb: URLs of files anywhere.")] = False
     log_level: Annotated[str, Setting(_LEVEL, "What is logged on stderr.")] = "warning"
 

@@ -9,6 +9,7 @@
     streams/ID/   the log of the stream with that id
     firehose/ID/  what belongs to the delivery stream with that id: `log` is what waits for its delivery, `processed`
                   what its function has made of that
+    applications/ID/   the checkpoint of the SQL application with that id, and a lock that its process holds
     objects/      the buckets of the local object store
     spool/        scratch space of the worker: files without names
     warehouse.duckdb   the warehouse of `duckdb:` cluster URLs without a path
@@ -29,6 +30,7 @@ from pathlib import Path
 from millstream.base.errors import MillstreamError
 
 ROOT_KEY_BYTES = 32
+APPLICATIONS = "applications"
 
 
 class DataDirectoryError(MillstreamError):
@@ -70,6 +72,10 @@ class DataPaths:
     def tls_path(self) -> Path:
         """Where the self-signed certificate is."""
         return self.path / "tls"
+
+    def application_path(self, application_id: str) -> Path:
+        """Where what belongs to a SQL application is."""
+        return self.path / application_directory(application_id)
 
     def read_root_key(self) -> bytes:
         """The root key, which must be there. Raises DataDirectoryError."""
@@ -130,6 +136,11 @@ class DataDirectory(DataPaths):
 def stream_log_directory(stream_id: str) -> str:
     """Where the log of a data stream is, within the data directory."""
     return f"streams/{stream_id}"
+
+
+def application_directory(application_id: str) -> str:
+    """Where what belongs to a SQL application is, within the data directory."""
+    return f"{APPLICATIONS}/{application_id}"
 
 
 def write_private(path: Path, content: bytes) -> None:

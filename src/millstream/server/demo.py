@@ -27,6 +27,10 @@ SHARD_COUNT = 2
 TICKS_PER_PUT = 8
 PUT_INTERVAL_S = 0.25
 RETRY_S = 2.0
+POLL_S = 0.1
+POLLS_MAX = 100
+
+_THERE = ("AlreadyExistsException", "ResourceInUseException")
 
 _TICKERS = {
     "ENERGY": {"WAVE": 88.0, "GRID": 41.5, "PETR": 63.2, "SOLX": 27.8},
@@ -89,3 +93,28 @@ async def _put(client: InProcessClient, ticks: list[dict[str, Any]]) -> None:
         for tick in ticks
     ]
     await client.call("PutRecords", StreamName=STREAM_NAME, Records=records)
+
+
+async def stream_arn(kinesis: InProcessClient) -> str:
+    """The demo stream's ARN, once the demo has made it and it can be a source. Raises Faults."""
+    for _ in range(POLLS_MAX):
+        with suppress(ResourceNotFoundException):
+            if (arn := await _arn_if_active(kinesis)) is not None:
+                return arn
+        await asyncio.sleep(POLL_S)
+    raise ResourceNotFoundException(f"{STREAM_NAME} is not there")
+
+
+async def _arn_if_active(kinesis: InProcessClient) -> str | None:
+    output = await kinesis.call("DescribeStreamSummary", StreamName=STREAM_NAME)
+    summary: dict[str, Any] = output["StreamDescriptionSummary"]
+    return summary["StreamARN"] if summary["StreamStatus"] in ("ACTIVE", "UPDATING") else None
+
+
+async def ensure(client: InProcessClient, operation: str, **params: Any) -> None:
+    """Make something unless it is there. Raises Faults."""
+    try:
+        await client.call(operation, **params)
+    except Fault as fault:
+        if fault.code not in _THERE:
+            raise

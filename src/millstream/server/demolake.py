@@ -7,15 +7,12 @@ Made through the API, as anybody would make it; what is there from an earlier ru
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from contextlib import suppress
 from typing import Any, NamedTuple
 
-from millstream.server.demo import STREAM_NAME
+from millstream.server.demo import ensure, stream_arn
 from millstream.server.inprocess import InProcessClient
 from millstream.wire import Fault
-from millstream.wire.faults import ResourceNotFoundException
 from millstream.wire.request import DEFAULT_ACCOUNT
 
 log = logging.getLogger("millstream.demo")
@@ -24,8 +21,6 @@ DELIVERY_STREAM_NAME = "demo-ticks-to-lake"
 BUCKET = "demo-lake"
 PREFIX = "ticks/"
 INTERVAL_S = 30  # so that there is something to look at within the first minute
-POLL_S = 0.1
-POLLS_MAX = 100
 
 _SIZE_MB = 64  # the least that AWS takes with columns and partitions
 _ROLE_ARN = f"arn:aws:iam::{DEFAULT_ACCOUNT}:role/firehose"
@@ -43,9 +38,6 @@ _TABLE = {
 }
 
 
-_THERE = ("AlreadyExistsException", "ResourceInUseException")
-
-
 class Clients(NamedTuple):
     """Clients of the services that the lake is made with."""
 
@@ -57,37 +49,12 @@ class Clients(NamedTuple):
 async def ensure_lake(clients: Clients) -> None:
     """Make the table and the delivery stream unless they are there, once the demo stream is; never raises a Fault."""
     try:
-        stream_arn = await _stream_arn(clients.kinesis)
-        await _ensure(clients.glue, "CreateDatabase", DatabaseInput={"Name": _DATABASE})
-        await _ensure(clients.glue, "CreateTable", DatabaseName=_DATABASE, TableInput=_TABLE)
-        await _ensure(clients.firehose, "CreateDeliveryStream", **_delivery_stream(stream_arn))
+        source_arn = await stream_arn(clients.kinesis)
+        await ensure(clients.glue, "CreateDatabase", DatabaseInput={"Name": _DATABASE})
+        await ensure(clients.glue, "CreateTable", DatabaseName=_DATABASE, TableInput=_TABLE)
+        await ensure(clients.firehose, "CreateDeliveryStream", **_delivery_stream(source_arn))
     except Fault as fault:
         log.warning("the demo's ticks are not delivered: %s", fault)
-
-
-async def _stream_arn(kinesis: InProcessClient) -> str:
-    """The demo stream's ARN, once the demo has made it and it can be a source. Raises Faults."""
-    for _ in range(POLLS_MAX):
-        with suppress(ResourceNotFoundException):
-            if (arn := await _arn_if_active(kinesis)) is not None:
-                return arn
-        await asyncio.sleep(POLL_S)
-    raise ResourceNotFoundException(f"{STREAM_NAME} is not there")
-
-
-async def _arn_if_active(kinesis: InProcessClient) -> str | None:
-    output = await kinesis.call("DescribeStreamSummary", StreamName=STREAM_NAME)
-    summary: dict[str, Any] = output["StreamDescriptionSummary"]
-    return summary["StreamARN"] if summary["StreamStatus"] in ("ACTIVE", "UPDATING") else None
-
-
-async def _ensure(client: InProcessClient, operation: str, **params: Any) -> None:
-    """Make something unless it is there. Raises Faults."""
-    try:
-        await client.call(operation, **params)
-    except Fault as fault:
-        if fault.code not in _THERE:
-            raise
 
 
 def _delivery_stream(stream_arn: str) -> dict[str, Any]:

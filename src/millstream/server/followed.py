@@ -93,16 +93,7 @@ class FollowedLogs:
 
     def sequence_numbers(self, stream: DeliveryStream) -> Callable[[int, int, int], str]:
         """(shard, offset, arrival_ms) -> the sequence number that the record has in the data stream."""
-        bases: dict[int, int] = {}
-
-        def number(shard: int, offset: int, arrival_ms: int) -> str:
-            if shard not in bases:
-                found = self._data_stream(stream)
-                created = {known.index: known.created_s for known in found.shards} if found else {}
-                bases[shard] = number_base(created.get(shard, 0), shard)
-            return str(record_numbers(bases[shard], offset, arrival_ms, 1)[0])
-
-        return number
+        return numbers_of(lambda: self._data_stream(stream))
 
     def _follow(self, directory: str, keys: Callable[[], Iterable[_DataKey]]) -> LogSource:
         cipher = DataKeyCipher(self._keyring)
@@ -126,7 +117,26 @@ class FollowedLogs:
     def _data_stream(self, stream: DeliveryStream) -> Stream | None:
         """The data stream that the delivery stream was made for; not another of the same name."""
         assert stream.source is not None
-        *_, region, account, resource = stream.source.stream_arn.split(":")
-        document = self._catalog.get(_STREAM_KIND, account, region, resource.removeprefix("stream/"))
-        found = msgspec.json.decode(document.body, type=Stream) if document else None
-        return found if found is not None and found.stream_id == stream.source.stream_id else None
+        return find_data_stream(self._catalog, stream.source.stream_arn, stream.source.stream_id)
+
+
+def find_data_stream(catalog: Catalog, arn: str, stream_id: str) -> Stream | None:
+    """The data stream of that ARN and id, as the catalog has it now; None also if another has its name."""
+    *_, region, account, resource = arn.split(":")
+    document = catalog.get(_STREAM_KIND, account, region, resource.removeprefix("stream/"))
+    found = msgspec.json.decode(document.body, type=Stream) if document else None
+    return found if found is not None and found.stream_id == stream_id else None
+
+
+def numbers_of(find: Callable[[], Stream | None]) -> Callable[[int, int, int], str]:
+    """(shard, offset, arrival_ms) -> the sequence number that the record has in the data stream that `find` finds."""
+    bases: dict[int, int] = {}
+
+    def number(shard: int, offset: int, arrival_ms: int) -> str:
+        if shard not in bases:
+            found = find()
+            created = {known.index: known.created_s for known in found.shards} if found else {}
+            bases[shard] = number_base(created.get(shard, 0), shard)
+        return str(record_numbers(bases[shard], offset, arrival_ms, 1)[0])
+
+    return number

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple
 
 from millstream import __version__
+from millstream.analytics.model import Application as SqlApplication
+from millstream.analytics.operations import first_of, second_of
+from millstream.analytics.service import AnalyticsService
+from millstream.analytics.service import Settings as AnalyticsSettings
 from millstream.base.clock import Clock
 from millstream.base.scheduler import LoopScheduler
 from millstream.catalog import SqliteCatalog
@@ -18,22 +23,31 @@ from millstream.firehose.model import DeliveryStream
 from millstream.firehose.operations import operations_of as delivery_operations_of
 from millstream.firehose.service import FirehoseService
 from millstream.firehose.service import Settings as FirehoseSettings
+from millstream.functions import Functions
 from millstream.glue import GlueService
 from millstream.glue import operations_of as glue_operations_of
 from millstream.log import BlockCipher, EmbeddedLog, RecordLog
+from millstream.objects import from_settings
 from millstream.security import Keyring, TokenSealer
 from millstream.server.admin import Ports as AdminPorts
 from millstream.server.admin import operations_of as admin_operations_of
 from millstream.server.app import Application
+from millstream.server.applicationadmin import Ports as ApplicationPorts
+from millstream.server.applicationadmin import operations_of as application_operations_of
+from millstream.server.applications.puts import Puts
+from millstream.server.applications.resources import ServerResources
+from millstream.server.applications.runner import ApplicationRunner
 from millstream.server.children import Worker
 from millstream.server.config import Settings
-from millstream.server.datadir import DataDirectory, stream_log_directory
+from millstream.server.datadir import DataDirectory, application_directory, stream_log_directory
 from millstream.server.deliveries import DeliveryFiles, StreamSources
 from millstream.server.demo import Market, run_demo
 from millstream.server.demolake import Clients, ensure_lake
+from millstream.server.demosql import ensure_application
 from millstream.server.inprocess import InProcessClient
 from millstream.server.intake import Intake
 from millstream.server.progressreader import ProgressReader
+from millstream.server.storesettings import store_settings
 from millstream.streams import Settings as StreamsSettings
 from millstream.streams import StreamsService, operations_of
 from millstream.telemetry import LogGroups
@@ -67,14 +81,24 @@ class Platform:
         self.streams = self._make_streams(shared)
         self._sources = StreamSources(self.streams)
         self.firehose = self._make_firehose(shared, directory)
+        self._functions: Functions | None = None
+        puts = Puts(self.streams, self.firehose)
+        self._runner = ApplicationRunner(settings, directory.path, puts, self._applications)
+        self.analytics = self._make_analytics(shared, directory)
+        self._runner.service = self.analytics
+        self.firehose.other_readers = self._runner.floor
         self._worker = Worker(settings, directory.path)
         self._logs = LogGroups(directory.logs_path, read_only=True)
         self._kinesis = Service("kinesis", operations_of(self.streams))
         self._glue = Service("glue", glue_operations_of(GlueService(catalog=self._catalog, clock=clock)))
         self._firehose = Service("firehose", delivery_operations_of(self.firehose))
-        admin = Service("millstream", admin_operations_of(self._admin_ports(directory)))
+        applications = ApplicationPorts(self.analytics.registry, self._runner)
+        own = admin_operations_of(self._admin_ports(directory)) | application_operations_of(applications)
+        admin = Service("millstream", own)
         self.intake = Intake(clock)
-        services = [self._kinesis, self._firehose, self._glue, admin]
+        self._analytics = Service("kinesisanalytics", first_of(self.analytics))
+        second = Service("kinesisanalyticsv2", second_of(self.analytics))
+        services = [self._kinesis, self._firehose, self._glue, self._analytics, second, admin]
         self.application = Application(services, self.intake, health=self.health, default_region=settings.region)
 
     def _make_streams(self, shared: _Shared) -> StreamsService:
@@ -110,6 +134,29 @@ class Platform:
         service.on_change = self._on_deliveries_changed
         return service
 
+    def _applications(self) -> Iterable[SqlApplication]:
+        return self.analytics.applications()
+
+    def _make_analytics(self, shared: _Shared, directory: DataDirectory) -> AnalyticsService:
+        settings = self._settings
+        stores = from_settings(store_settings(settings), directory.objects_path)
+        return AnalyticsService(
+            catalog=shared.catalog,
+            resources=ServerResources(self.streams, self.firehose, stores, self._connect_functions),
+            runner=self._runner,
+            delete_files=lambda application_id: self._disk.remove_tree(application_directory(application_id)),
+            clock=shared.clock,
+            scheduler=shared.scheduler,
+            settings=AnalyticsSettings(limits_aws=settings.limits == "aws"),
+        )
+
+    def _connect_functions(self) -> Functions:
+        from millstream.functions.http import HttpFunctions  # noqa: PLC0415 - it loads an HTTP client
+
+        if self._functions is None:
+            self._functions = HttpFunctions(self._settings.lambda_endpoint)
+        return self._functions
+
     def _admin_ports(self, directory: DataDirectory) -> AdminPorts:
         return AdminPorts(
             delivery_streams=self.firehose.registry,
@@ -124,11 +171,13 @@ class Platform:
         """Open every log and take up what was under way. Raises LogCorrupt, and MillstreamErrors of other kinds."""
         await self.streams.start()
         await self.firehose.start()
+        await self.analytics.start()
         self._on_deliveries_changed()
 
     async def close(self) -> None:
         """Settle and close everything; before that, the worker delivers what it can in a few seconds."""
-        await self._worker.stop()
+        await asyncio.gather(self._worker.stop(), self._runner.close())
+        await self.analytics.close()
         await self.firehose.close()
         await self.streams.close()
         self._commits.shutdown()
@@ -159,7 +208,10 @@ class Platform:
             *(InProcessClient(service, region) for service in (self._kinesis, self._firehose, self._glue))
         )
         market = Market(random.Random(self._clock.now_ms()))  # noqa: S311 - prices, not secrets
-        await asyncio.gather(ensure_lake(clients), run_demo(clients.kinesis, market))
+        analytics = InProcessClient(self._analytics, region)
+        await asyncio.gather(
+            ensure_lake(clients), ensure_application(clients.kinesis, analytics), run_demo(clients.kinesis, market)
+        )
 
     def health(self) -> dict[str, Any]:
         """What GET /health answers."""

@@ -8,7 +8,6 @@ as long as the first lives. It reads the catalog and the logs, and writes checkp
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import faulthandler
 import fcntl
 import gc
@@ -20,7 +19,6 @@ import signal
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 
 import msgspec
 import uvloop
@@ -36,15 +34,17 @@ from millstream.firehose.engine.tasks import end_tasks
 from millstream.firehose.engine.worker import DeliveryWorker
 from millstream.firehose.errorlog import StreamErrorLog
 from millstream.firehose.model import KIND, DeliveryStream
-from millstream.firehose.processing.functions import HttpFunctions
 from millstream.firehose.secrets import SEAL_PURPOSE
+from millstream.functions.http import HttpFunctions
 from millstream.glue import GlueTables
-from millstream.objects import StoreSettings, from_settings
+from millstream.objects import from_settings
 from millstream.security import Keyring, TokenSealer
+from millstream.server.childhood import die_with_parent
 from millstream.server.config import Settings, load_settings
 from millstream.server.datadir import DataPaths
 from millstream.server.followed import FollowedLogs
 from millstream.server.malloc import keep_freed_memory
+from millstream.server.storesettings import store_settings
 from millstream.telemetry import LogGroups
 
 _log = logging.getLogger("millstream.worker")
@@ -54,12 +54,11 @@ _THREADS = 32  # threads that may wait for a destination
 _CONVERTERS = 2  # threads that convert to Parquet and ORC, mostly in the interpreter, with some 100 MiB each
 _GC_THRESHOLD = 50_000  # decoding a batch of JSON makes thousands of objects, none of them garbage yet
 _HANG_S_MAX = 60.0
-_PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
     """Work until the parent says stop, or is gone."""
-    _die_with_parent()
+    die_with_parent()
     with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as unbuffered:  # what follows is for _obey to read
         line = unbuffered.readline()
     if not line:
@@ -76,15 +75,6 @@ def main() -> None:
         uvloop.run(_run(settings))
     except MillstreamError as error:
         _log.error("the worker cannot work: %s", error)
-        sys.exit(1)
-
-
-def _die_with_parent() -> None:
-    """Have the kernel kill this process when its parent dies, however that happens."""
-    parent = os.getppid()
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
         sys.exit(1)
 
 
@@ -130,7 +120,7 @@ def _ground(settings: Settings, paths: DataPaths) -> tuple[Ground, Callable[[], 
         converters=ThreadPoolExecutor(_CONVERTERS, thread_name_prefix="convert"),
         checkpoints=Checkpoints(lambda: SqliteCatalog(paths.progress_path)),
         memory=Memory(),
-        stores=from_settings(_store_settings(settings), paths.objects_path),
+        stores=from_settings(store_settings(settings), paths.objects_path),
         functions=HttpFunctions(settings.lambda_endpoint),
         tables=GlueTables(catalog),
         open_source=followed.open,
@@ -146,17 +136,6 @@ def _ground(settings: Settings, paths: DataPaths) -> tuple[Ground, Callable[[], 
         return [msgspec.json.decode(document.body, type=DeliveryStream) for document in catalog.list(KIND)]
 
     return ground, wanted
-
-
-def _store_settings(settings: Settings) -> StoreSettings:
-    return StoreSettings(
-        object_store=settings.object_store,
-        s3_endpoint=settings.s3_endpoint,
-        s3_region=settings.s3_region,
-        s3_path_style=settings.s3_path_style,
-        s3_access_key_id=settings.s3_access_key_id,
-        s3_secret_access_key=settings.s3_secret_access_key,
-    )
 
 
 async def _obey(worker: DeliveryWorker) -> float:

@@ -32,9 +32,9 @@ class Fault(MillstreamError):
         super().__init__(message)
         self.message = message
 
-    def document(self) -> dict[str, str]:
+    def document(self) -> dict[str, Any]:
         """The members of the error document, in the order in which AWS writes them."""
-        document = {"__type": self.code}
+        document: dict[str, Any] = {"__type": self.code}
         if self.message:
             document[self.message_key] = self.message
         return document

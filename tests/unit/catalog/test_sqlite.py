@@ -116,3 +116,14 @@ def test_a_reader_sees_nothing_in_a_file_that_is_only_being_made(tmp_path: Path)
     assert [document.body for document in reader.list("stream")] == [b"1"]
     reader.close()
     writer.close()
+
+
+def test_opening_a_catalog_that_is_there_writes_nothing(tmp_path: Path) -> None:
+    """On a disk without a byte left a server must still start."""
+    path = tmp_path / "catalog.db"
+    SqliteCatalog(path).close()
+    watching = sqlite3.connect(path)
+    before = watching.execute("PRAGMA data_version").fetchone()
+    SqliteCatalog(path).close()
+    assert watching.execute("PRAGMA data_version").fetchone() == before
+    watching.close()

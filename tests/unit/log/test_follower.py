@@ -121,3 +121,23 @@ def test_the_shared_end_is_seen_through_the_file_system(tmp_path: object) -> Non
     again = LogStore.open(RealDisk(str(tmp_path)), DIRECTORY)
     again.share_end()
     assert follower.end() == again.end_position()
+
+
+def test_a_commit_under_way_holds_time_back() -> None:
+    disk = MemoryDisk()
+    disk.make_directory("streams")
+    store = LogStore.open(disk, DIRECTORY)
+    follower = LogFollower(disk, DIRECTORY)
+    assert follower.settled_ms(5_000) == 5_000
+    store.share_end()
+    seen: list[int] = []
+    write = store._write
+
+    def watched(*arguments: Any) -> None:
+        seen.append(follower.settled_ms(5_000))
+        write(*arguments)
+
+    store._write = watched  # type: ignore[method-assign,assignment]
+    _commit(store, b"one", now_ms=4_000)
+    assert set(seen) == {4_000}
+    assert follower.settled_ms(5_000) == 5_000

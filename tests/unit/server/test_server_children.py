@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from millstream.base.units import MIB
 from millstream.server import children
 from millstream.server.children import Worker
 from millstream.server.config import load_settings
@@ -41,6 +42,7 @@ async def test_a_machine_without_room_for_a_process_gets_its_worker_later(
     monkeypatch.setattr(children, "_STOP_S_MAX", 0)
     worker = Worker(load_settings({}, {}), tmp_path)
     worker.start()
+    assert (tmp_path / "progress.db-wal").stat().st_size > 5 * MIB  # at once: records may fill the disk from now on
     await until(lambda: worker.pid == 613, "the worker")
     monkeypatch.setattr(_Process, "kill", lambda _: None, raising=False)
     await worker.stop()

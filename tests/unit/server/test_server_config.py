@@ -48,6 +48,7 @@ OTHER_THAN_DEFAULT: dict[str, str | int | bool] = {
     "s3_access_key_id": "key",
     "s3_secret_access_key": "secret",
     "lambda_endpoint": "http://127.0.0.1:3001",
+    "application_memory_mib": 512,
     "warehouse_paths": True,
     "log_level": "debug",
 }

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from millstream.server import demolake
+from millstream.server import demo
 from millstream.server.demolake import Clients, ensure_lake
 from millstream.wire import Fault
 from millstream.wire.faults import InvalidArgumentException, ResourceInUseException, ResourceNotFoundException
@@ -42,7 +42,7 @@ def summary(status: str) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demolake, "POLL_S", 0)
+    monkeypatch.setattr(demo, "POLL_S", 0)
 
 
 def clients(api: Api) -> Clients:

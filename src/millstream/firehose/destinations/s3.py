@@ -8,21 +8,19 @@ a bucket is gone or a credential has failed.
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from typing import IO, TypeVar
+from collections.abc import Callable
+from contextlib import closing
+from typing import TypeVar
 
-from millstream.base.units import MIB
 from millstream.firehose.configuration import S3, Conversion, ExtendedS3
 from millstream.firehose.destinations.erroroutput import tell_of_failures
 from millstream.firehose.destinations.objectwriter import ObjectWriter
 from millstream.firehose.errorlines import ErrorLines
 from millstream.firehose.ports import DeliveryError, Parcel, Report, Surroundings
 from millstream.firehose.retries import attempts
+from millstream.firehose.scratchfile import ScratchFile
 from millstream.objects.threads import until
-
-_PIECE_BYTES = MIB
 
 T = TypeVar("T")
 
@@ -70,17 +68,17 @@ class S3Destination:
     async def _deliver_converted(self, parcel: Parcel, conversion: Conversion) -> Report:
         from millstream.firehose.formats.conversion import FAILURE_KIND  # noqa: PLC0415  loads pyarrow
 
-        with tempfile.TemporaryFile(dir=self._around.scratch) as file:
+        with closing(ScratchFile(self._around.scratch)) as file:
             failed = await self._convert(parcel, conversion, file)
-            if file.tell():
+            if file.size_bytes:
                 attributes = self._writer.attributes(compressed=False)
-                await self._writer.put(parcel.key, lambda: _read(file), attributes)
+                await self._writer.put(parcel.key, file.pieces, attributes)
         if failed.record_count:
             first_line = next(failed.pieces()).partition(b"\n")[0]
             tell_of_failures(self._around.errors, first_line, failed.record_count)
         return Report(parcel.record_count - failed.record_count, parcel.size_bytes, failed.outputs(FAILURE_KIND))
 
-    async def _convert(self, parcel: Parcel, conversion: Conversion, file: IO[bytes]) -> ErrorLines:
+    async def _convert(self, parcel: Parcel, conversion: Conversion, file: ScratchFile) -> ErrorLines:
         """Write the converted parcel to `file`, trying again until its table is there; what could not be converted."""
         around = self._around
         async for _ in attempts(around.clock, around.generator, None):
@@ -91,7 +89,7 @@ class S3Destination:
         raise AssertionError("attempts without an end have ended")
 
     def _convert_now(
-        self, parcel: Parcel, conversion: Conversion, file: IO[bytes], stop: threading.Event
+        self, parcel: Parcel, conversion: Conversion, file: ScratchFile, stop: threading.Event
     ) -> ErrorLines:
         from millstream.firehose.formats.conversion import Converter, FailureLines  # noqa: PLC0415  loads pyarrow
 
@@ -107,12 +105,10 @@ class S3Destination:
         failures = FailureLines(
             schema, lines, arrival_ms=parcel.first_arrival_ms, ended_ms=around.clock.now_ms(), region=around.region
         )
-        file.seek(0)
-        file.truncate()
+        file.clear()
         rows = Converter(conversion, columns).convert(until(stop, parcel.record_lists()), file, failures)
         if not rows:
-            file.seek(0)
-            file.truncate()
+            file.clear()
         return lines
 
     async def _in_thread(self, work: Callable[[threading.Event], T]) -> T:
@@ -126,9 +122,3 @@ class S3Destination:
             await asyncio.wait([future])
             future.exception()  # looked at, so that asyncio does not complain
             raise
-
-
-def _read(file: IO[bytes]) -> Iterator[bytes]:
-    file.seek(0)
-    while piece := file.read(_PIECE_BYTES):
-        yield piece

@@ -5,20 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import TypeVar
 
 import msgspec
 
-from millstream.base.units import MIB
-from millstream.catalog import Catalog, CatalogError, VersionConflict
+from millstream.catalog import Catalog, VersionConflict
 from millstream.firehose.model import DeliveryStream
 from millstream.firehose.progress import KIND, Progress
 
 _T = TypeVar("_T")
-
-_ROOM_BYTES = 5 * MIB  # more than SQLite's write-ahead log grows to before it is used from its start again
-_ROOM_KIND = "room"
 
 
 class Checkpoints:
@@ -27,24 +22,6 @@ class Checkpoints:
     def __init__(self, open_catalog: Callable[[], Catalog]) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoints")
         self._catalog = self._thread.submit(open_catalog).result()
-        self._thread.submit(self._make_room).result()
-
-    def _make_room(self) -> None:
-        """Have the catalog's files take the space that saves will need.
-
-        What fills a disk may be the very records that wait for their delivery: it must be possible to save on a full
-        one that they are delivered, or they would never go.
-        """
-        with suppress(CatalogError):  # no room to make any
-            self._catalog.delete(_ROOM_KIND, "", "", "", self._room_version())
-        with suppress(CatalogError):
-            version = self._catalog.put(_ROOM_KIND, "", "", "", bytes(_ROOM_BYTES), 0)
-            self._catalog.delete(_ROOM_KIND, "", "", "", version)
-
-    def _room_version(self) -> int:
-        """Of what a crash left."""
-        document = self._catalog.get(_ROOM_KIND, "", "", "")
-        return document.version if document else 0
 
     async def load(self, stream: DeliveryStream, delivery: str) -> tuple[Progress | None, Saver]:
         """What was saved of a delivery, if anything was, and what saves it from now on."""

@@ -13,7 +13,8 @@ from millstream.disk import Disk
 from millstream.firehose.engine.buffers import Memory
 from millstream.firehose.engine.checkpoints import Checkpoints
 from millstream.firehose.model import DeliveryStream
-from millstream.firehose.ports import ErrorLog, Functions, RecordSource, Tables
+from millstream.firehose.ports import ErrorLog, RecordSource, Tables
+from millstream.functions import Functions
 from millstream.log import BlockCipher
 from millstream.objects.port import ObjectStores
 

@@ -21,12 +21,13 @@ from msgspec import field
 
 from millstream.base.units import KIB, MIB
 from millstream.firehose.configuration import Configuration, Splunk
-from millstream.firehose.ports import Chunk, FunctionError, Surroundings
+from millstream.firehose.ports import Chunk, Surroundings
 from millstream.firehose.processing.chain import active_processors
 from millstream.firehose.processing.failures import PROCESSING_FAILED, ProcessingFailure, failure_line
 from millstream.firehose.processing.journal import HEADER_BYTES_MAX, Entry, encode_header
 from millstream.firehose.processing.keytext import key_text
 from millstream.firehose.processing.splitting import Piece
+from millstream.functions import FunctionError
 
 EVENT_BYTES_MAX = 6 * MIB
 _ENVELOPE_BYTES_MAX = 4 * KIB

@@ -14,12 +14,12 @@ import msgspec
 from millstream.base.units import MIB
 from millstream.firehose.configuration import Processor
 from millstream.firehose.ports import Chunk
-from millstream.firehose.processing.aggregation import MAGIC, unpack
 from millstream.firehose.processing.cloudwatch import extract_messages
 from millstream.firehose.processing.deaggregation import decode_delimiter, delimited, json_objects
 from millstream.firehose.processing.decompression import decompress
 from millstream.firehose.processing.failures import DECOMPRESSION_FAILED, ProcessingFailure, failure_line
 from millstream.log import Packed
+from millstream.wire.aggregation import MAGIC, unpack
 
 _TYPES = frozenset({"Decompression", "CloudWatchLogProcessing", "RecordDeAggregation"})
 

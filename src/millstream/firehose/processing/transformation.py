@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from millstream.base.units import MIB
 from millstream.firehose.configuration import Configuration
-from millstream.firehose.ports import Chunk, FunctionError, RecordSource, Surroundings
+from millstream.firehose.ports import Chunk, RecordSource, Surroundings
 from millstream.firehose.processing.chain import active_processors
 from millstream.firehose.processing.invocation import (
     Attempts,
@@ -31,6 +31,7 @@ from millstream.firehose.processing.invocation import (
 from millstream.firehose.processing.journal import Entry, SourcePoint, commit_batch, source_point
 from millstream.firehose.processing.splitting import Splitter
 from millstream.firehose.retries import pause_s
+from millstream.functions import FunctionError
 from millstream.log import LogFull
 from millstream.log.store import LogStore
 

@@ -400,7 +400,7 @@ def check_batches(columns: str, batches: list[list[bytes]], serde: dict[str, Any
     assert failures.records == single_failures.records
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(
     kinds=st.tuples(st.sampled_from(TYPES), st.sampled_from(TYPES)),
     batches=st.lists(records_of_any_kind, max_size=3),
@@ -412,7 +412,7 @@ def test_records_together_become_what_each_becomes_alone(
     check_batches(f"a {kinds[0]}; b {kinds[1]}", batches, serde)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(texts=st.lists(stamps | iso, min_size=1, max_size=4))
 def test_timestamps_together_become_what_each_becomes_alone(texts: list[str]) -> None:
     records = [json.dumps({"a": text}).encode() for text in texts]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
 from millstream.firehose.processing.jqquery import QueryError, query_problem
@@ -36,9 +38,12 @@ def test_queries_that_only_pick_fields_are_known(query: str, paths: dict[str, ob
     assert simple_paths(query) == paths
 
 
+partitioner = cache(Partitioner)  # jq is a process of its own, which takes longer to start than all that we ask it
+
+
 def _keys(query: str, record: bytes) -> dict[str, str] | str:
     """The partition keys of a record, or why it has none."""
-    lanes, failed = Partitioner(query).sort([record], ARRIVAL_MS)
+    lanes, failed = partitioner(query).sort([record], ARRIVAL_MS)
     if failed:
         ((raw, failure),) = failed
         assert raw == record

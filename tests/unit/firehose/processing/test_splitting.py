@@ -7,12 +7,13 @@ import json
 
 import pytest
 
-from millstream.firehose.processing import aggregation, decompression, splitting
+from millstream.firehose.processing import decompression, splitting
 from millstream.firehose.processing.cloudwatch import extract_messages
 from millstream.firehose.processing.deaggregation import decode_delimiter, delimited, json_objects
 from millstream.firehose.processing.decompression import decompress
 from millstream.firehose.processing.failures import ProcessingFailure
 from millstream.firehose.processing.splitting import Piece, Splitter
+from millstream.wire import aggregation
 from support.configurations import processor
 from support.processing import aggregated, chunk, typed
 

@@ -16,11 +16,12 @@ from millstream.base.units import MIB
 from millstream.disk import DiskError, DiskFull, MemoryDisk
 from millstream.disk.faulty import FaultyDisk
 from millstream.firehose.configuration import Configuration
-from millstream.firehose.ports import Chunk, FunctionError
+from millstream.firehose.ports import Chunk
 from millstream.firehose.processing import transformation
 from millstream.firehose.processing.invocation import function_settings
 from millstream.firehose.processing.journal import Header, JournalError, JournalSource, decode_header
 from millstream.firehose.processing.transformation import Transformation
+from millstream.functions import FunctionError
 from millstream.log import Batch, LogStopped
 from millstream.log.store import LogStore
 from support.configurations import processor

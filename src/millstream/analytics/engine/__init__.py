@@ -1,0 +1,1 @@
+"""The engine: a plan made into a data flow, run cycle by cycle, saved and restored."""

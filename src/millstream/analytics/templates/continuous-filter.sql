@@ -1,0 +1,9 @@
+-- Continuous filter: the ticks of the technology sector.
+CREATE OR REPLACE STREAM "DESTINATION_SQL_STREAM" (
+    ticker_symbol VARCHAR(4), sector VARCHAR(16), change REAL, price REAL);
+
+CREATE OR REPLACE PUMP "STREAM_PUMP" AS
+INSERT INTO "DESTINATION_SQL_STREAM"
+SELECT STREAM ticker_symbol, sector, change, price
+FROM "SOURCE_SQL_STREAM_001"
+WHERE sector SIMILAR TO '%TECH%';

@@ -1,0 +1,23 @@
+-- Throttled alert: as the simple one, but for each share at most one alert a minute.
+CREATE OR REPLACE STREAM "CHANGE_STREAM" (ticker_symbol VARCHAR(4), sector VARCHAR(16), change REAL, price REAL);
+CREATE OR REPLACE STREAM "TRIGGER_COUNT_STREAM" (
+    ticker_symbol VARCHAR(4), change REAL, trigger_count INTEGER);
+CREATE OR REPLACE STREAM "DESTINATION_SQL_STREAM" (ticker_symbol VARCHAR(4), change REAL, trigger_count INTEGER);
+
+CREATE OR REPLACE PUMP "CHANGE_PUMP" AS
+INSERT INTO "CHANGE_STREAM"
+SELECT STREAM ticker_symbol, sector, change, price
+FROM "SOURCE_SQL_STREAM_001"
+WHERE ABS(change) > 1;
+
+CREATE OR REPLACE PUMP "TRIGGER_PUMP" AS
+INSERT INTO "TRIGGER_COUNT_STREAM"
+SELECT STREAM ticker_symbol, change, COUNT(*) OVER w1 AS trigger_count
+FROM "CHANGE_STREAM"
+WINDOW w1 AS (PARTITION BY ticker_symbol RANGE INTERVAL '1' MINUTE PRECEDING);
+
+CREATE OR REPLACE PUMP "OUTPUT_PUMP" AS
+INSERT INTO "DESTINATION_SQL_STREAM"
+SELECT STREAM ticker_symbol, change, trigger_count
+FROM "TRIGGER_COUNT_STREAM"
+WHERE trigger_count = 1;

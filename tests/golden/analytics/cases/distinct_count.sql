@@ -1,0 +1,4 @@
+-- COUNT_DISTINCT_ITEMS_TUMBLING: exact for few items; nulls do not count.
+-- schema: TICKER VARCHAR(4), SECTOR VARCHAR(16), PRICE REAL, QTY INTEGER
+-- input: ticks
+SELECT STREAM number_of_distinct_items FROM TABLE(COUNT_DISTINCT_ITEMS_TUMBLING(CURSOR(SELECT STREAM qty FROM "SOURCE_SQL_STREAM_001"), 'qty', 10));

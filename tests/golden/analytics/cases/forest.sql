@@ -1,0 +1,9 @@
+-- RANDOM_CUT_FOREST over a stream that has one outlier: its score alone is high; other columns pass through. With explanation: which column it was, and which way.
+-- schema: ID INTEGER, X DOUBLE, Y DOUBLE, NAME VARCHAR(8)
+CREATE OR REPLACE STREAM "HIGH" (id INTEGER, name VARCHAR(8));
+CREATE OR REPLACE PUMP "P1" AS INSERT INTO "HIGH"
+SELECT STREAM id, name FROM TABLE(RANDOM_CUT_FOREST(CURSOR(SELECT STREAM CAST(id AS DECIMAL(9,0)) AS id, x, y, name FROM "SOURCE_SQL_STREAM_001"), 20, 64, 1000, 1)) WHERE anomaly_score > 2.5;
+CREATE OR REPLACE STREAM "EXPLAINED" (id INTEGER, y_is_to_blame BOOLEAN);
+CREATE OR REPLACE PUMP "P2" AS INSERT INTO "EXPLAINED"
+SELECT STREAM id, anomaly_explanation LIKE '%"Y":{"DIRECTION":"HIGH"%'
+FROM TABLE(RANDOM_CUT_FOREST_WITH_EXPLANATION(CURSOR(SELECT STREAM CAST(id AS DECIMAL(9,0)) AS id, x, y FROM "SOURCE_SQL_STREAM_001"), 20, 64, 1000, 1, true)) WHERE anomaly_score > 2.5;

@@ -1,0 +1,3 @@
+SELECT STREAM sector, COUNT(DISTINCT ticker_symbol) AS symbols, COUNT(ALL price)
+FROM ticks GROUP BY sector, STEP(ROWTIME BY INTERVAL '1' HOUR)
+HAVING COUNT(DISTINCT ticker_symbol) > 3 AND NOT MAX(price) IS NULL;

@@ -1,0 +1,4 @@
+CREATE OR REPLACE PUMP "JOINED" AS INSERT INTO "PAIRS"
+SELECT STREAM ROWTIME, o.orderid, s.trackingid
+FROM orders AS o
+JOIN shipments OVER (RANGE INTERVAL '1' MINUTE PRECEDING) AS s ON o.orderid = s.orderid;

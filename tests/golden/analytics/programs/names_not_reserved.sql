@@ -1,0 +1,2 @@
+CREATE OR REPLACE STREAM readings (timestamp TIMESTAMP, value DOUBLE, type VARCHAR(8), action VARCHAR(8), count INTEGER, date DATE, "order" INT, user VARCHAR(8), year INT, level INT, result INT, status VARCHAR(3));
+CREATE OR REPLACE PUMP p AS INSERT INTO readings SELECT STREAM timestamp, value, type, action, count, date, "order", s.user, year second, level AS first, result, status FROM source s WHERE count > 1 AND date < DATE '2020-01-01' AND timestamp IS NOT NULL;

@@ -1,0 +1,1 @@
+SELECT STREAM * FROM "APP"."orders" AS o, sys.clock;

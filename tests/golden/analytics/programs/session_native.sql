@@ -1,0 +1,4 @@
+CREATE OR REPLACE PUMP sessions AS INSERT INTO visits
+SELECT STREAM user_id, MIN(clicked) AS first_click, COUNT(*) AS clicks
+FROM clicks_001
+WINDOWED BY SESSION (PARTITION BY user_id ON clicked TIMEOUT INTERVAL '30' MINUTE);
