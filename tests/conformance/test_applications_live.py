@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support.applications import COPY, COUNTS, Live, LiveApplication, arn, by_window, connect_analytics, output
+from millstream.telemetry import LogGroups
+from support.applications import (
+    ACCOUNT,
+    COPY,
+    COUNTS,
+    ROLE,
+    Live,
+    LiveApplication,
+    arn,
+    by_window,
+    connect_analytics,
+    output,
+)
 from support.deliveries import flush, local_objects
 from support.kinesis import create_stream, new_name, refusal, wait_active
 from support.livedelivery import LiveDelivery
@@ -373,3 +385,51 @@ def test_how_far_it_is_behind_a_burst(live: Live) -> None:
     wait_for(lambda: application.progress().get("RowsIn") == 5_000, "all rows", timeout_s=30)
     assert application.progress()["BehindBytes"] == 0
     assert time.monotonic() - began_s < 30
+
+
+def test_results_as_csv(live: Live) -> None:
+    application, stream = live.application(), live.stream()
+    wanted = output("OUT", arn("stream", stream)) | {"DestinationSchema": {"RecordFormatType": "CSV"}}
+    application.call("add_application_output", CurrentApplicationVersionId=1, Output=wanted)
+    application.start()
+    live.put({"k": 'a "b", c', "n": 1}, {"k": "d", "n": None})
+    wait_for(lambda: len(live.raw(stream)) == 2, "two results")
+    assert [record["Data"] for record in live.raw(stream)] == [b'"a ""b"", c",1\n', b"d,\n"]
+
+
+def test_what_goes_wrong_is_told_in_its_log_stream(live: Live, server: Server) -> None:
+    application, stream = live.application(), live.stream()
+    application.call(
+        "add_application_output", CurrentApplicationVersionId=1, Output=output("OUT", arn("stream", stream))
+    )
+    group = new_name("group")
+    option = {
+        "LogStreamARN": f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{group}:log-stream:messages",
+        "RoleARN": ROLE,
+    }
+    application.call(
+        "add_application_cloud_watch_logging_option", CurrentApplicationVersionId=2, CloudWatchLoggingOption=option
+    )
+    application.start()
+    live.kinesis.delete_stream(StreamName=stream)
+    live.put({"k": "a", "n": 1})
+    logs = LogGroups(server.data_dir / "logs.db")
+    found = wait_for(lambda: logs.read(ACCOUNT, "us-east-1", group, log_stream="messages"), "a message")
+    logs.close()
+    event = json.loads(found[0].message)
+    assert event["applicationARN"] == application.detail()["ApplicationARN"]
+    assert event["messageType"] == "ERROR"
+    assert "ResourceNotFoundException" in event["message"]
+
+
+def test_the_schema_of_an_object_is_discovered(server: Server) -> None:
+    bucket = new_name("bucket")
+    table = server.data_dir / "objects" / bucket / "ticks.csv"
+    table.parent.mkdir(parents=True)
+    table.write_text("AMZN,10.5,3\nGOOG,11.25,4\n")
+    place = {"RoleARN": ROLE, "BucketARN": f"arn:aws:s3:::{bucket}", "FileKey": "ticks.csv"}
+    found = connect_analytics(server.url).discover_input_schema(S3Configuration=place)
+    types = [column["SqlType"] for column in found["InputSchema"]["RecordColumns"]]
+    assert types == ["VARCHAR(4)", "REAL", "INTEGER"]
+    assert found["InputSchema"]["RecordFormat"]["RecordFormatType"] == "CSV"
+    assert found["ParsedInputRecords"][1] == ["GOOG", "11.25", "4"]

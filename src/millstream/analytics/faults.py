@@ -15,10 +15,6 @@ class InvalidApplicationConfigurationException(Fault):
     """The application cannot be started as it is configured."""
 
 
-class InvalidRequestException(Fault):
-    """The request's members contradict each other."""
-
-
 class TooManyTagsException(Fault):
     """The application has as many tags as it may have."""
 

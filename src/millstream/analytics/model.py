@@ -115,7 +115,6 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
     tags: dict[str, str] = {}
     run: int = 0
     failure: str | None = None
-    maintenance_start: str = "06:00"
     versions: tuple[msgspec.Raw, ...] = ()
 
     @property

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from millstream.analytics.programs import schema_columns
 from millstream.analytics.records.schema import CsvFormat, JsonFormat, RecordColumn, Schema
 from millstream.analytics.templates import template, templates
 from millstream.cli.errors import CommandError, UsageError
@@ -105,11 +104,6 @@ def _read_table(option: str) -> tuple[str, tuple[Schema, bytes]]:
         for own, column in zip(names, guessed.columns, strict=True)
     )
     return name, (Schema(columns=columns, format=guessed.format), rest)
-
-
-def describe_columns(schema: Schema) -> str:
-    """The columns as a CREATE STREAM would have them."""
-    return ", ".join(f"{column.name} {column.type}" for column in schema_columns(schema))
 
 
 def counted(count: int, thing: str) -> str:

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from millstream.wire.faults import InvalidArgumentException, LimitExceededException
+from millstream.wire import tags
+from millstream.wire.faults import LimitExceededException
 
-TAGS_MAX = 50
+TAGS_MAX = tags.TAGS_MAX
 
 
 def merged(present: Mapping[str, str], added: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """The tags `present` with those of the list `added`. Raises InvalidArgumentException, LimitExceededException."""
-    given: dict[str, str] = {}
-    for tag in added:
-        if tag["Key"] in given:
-            raise InvalidArgumentException(f"The tag key {tag['Key']} is given more than once.")
-        given[tag["Key"]] = tag.get("Value", "")
-    tags = {**present, **given}
-    if len(tags) > TAGS_MAX:
-        raise LimitExceededException(f"A delivery stream cannot have more than {TAGS_MAX} tags.")
-    return tags
+    return tags.merged(present, added, _too_many)
+
+
+def _too_many(_: int) -> LimitExceededException:
+    return LimitExceededException(f"A delivery stream cannot have more than {TAGS_MAX} tags.")

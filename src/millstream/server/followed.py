@@ -28,7 +28,7 @@ class SourceGone(MillstreamError):
     """The data stream that a delivery stream reads is not there any more."""
 
 
-class _DataKey(Protocol):
+class DataKey(Protocol):
     """A data key as streams and delivery streams keep it."""
 
     @property
@@ -46,7 +46,7 @@ class JournalCipher:
     looked up for every block, or one could be written plainly whose records have just begun to be encrypted.
     """
 
-    def __init__(self, keyring: Keyring, keys: Callable[[], Iterable[_DataKey]]) -> None:
+    def __init__(self, keyring: Keyring, keys: Callable[[], Iterable[DataKey]]) -> None:
         self._cipher = DataKeyCipher(keyring)
         self._keys = keys
 
@@ -95,7 +95,7 @@ class FollowedLogs:
         """(shard, offset, arrival_ms) -> the sequence number that the record has in the data stream."""
         return numbers_of(lambda: self._data_stream(stream))
 
-    def _follow(self, directory: str, keys: Callable[[], Iterable[_DataKey]]) -> LogSource:
+    def _follow(self, directory: str, keys: Callable[[], Iterable[DataKey]]) -> LogSource:
         cipher = DataKeyCipher(self._keyring)
 
         def take_keys() -> None:
@@ -105,12 +105,12 @@ class FollowedLogs:
         take_keys()
         return LogSource(LogFollower(self._disk, directory, cipher), take_keys)
 
-    def _delivery_keys(self, stream: DeliveryStream) -> Iterable[_DataKey]:
+    def _delivery_keys(self, stream: DeliveryStream) -> Iterable[DataKey]:
         document = self._catalog.get(KIND, stream.account, stream.region, stream.name)
         found = msgspec.json.decode(document.body, type=DeliveryStream) if document else stream
         return found.encryption.data_keys
 
-    def _stream_keys(self, stream: DeliveryStream) -> Iterable[_DataKey]:
+    def _stream_keys(self, stream: DeliveryStream) -> Iterable[DataKey]:
         found = self._data_stream(stream)
         return found.data_keys if found else ()
 

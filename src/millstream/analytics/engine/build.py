@@ -63,17 +63,6 @@ def reference_frame(node: nodes.ReferenceJoin, tables: Tables) -> pl.DataFrame:
     return tables[node.table].select(pl.col(name.rpartition(".")[2]).alias(name) for name in names)
 
 
-def inputs_of(node: nodes.PlanNode) -> tuple[nodes.PlanNode, ...]:
-    """The nodes whose rows a node takes."""
-    if isinstance(node, nodes.Scan):
-        return ()
-    if isinstance(node, nodes.Union):
-        return node.inputs
-    if isinstance(node, nodes.WindowJoin):
-        return (node.left, node.right)
-    return (node.input,)
-
-
 def follows_from_rows(node: nodes.PlanNode) -> bool:
     """Whether it gives rows only in a cycle that gives it rows: time alone brings nothing forth."""
     if isinstance(node, nodes.WindowJoin):

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
 from typing import NamedTuple
 
 import polars as pl
 
-from millstream.analytics.engine.build import Tables, follows_from_rows, inputs_of, make_operator, reference_frame
+from millstream.analytics.engine.build import Tables, follows_from_rows, make_operator
 from millstream.analytics.engine.errors import ErrorRows
-from millstream.analytics.language.errors import Span
 from millstream.analytics.operators.frames import SEQ, TIME, Cycle, Operator, State, Times
-from millstream.analytics.operators.referencejoin import ReferenceJoinOperator
 from millstream.analytics.plan import nodes
 from millstream.analytics.plan.environment import ERROR_STREAM
 from millstream.analytics.plan.nodes import Column, PlanNode, ProgramPlan
+from millstream.analytics.plan.walking import inputs_of
 from millstream.analytics.scalars.dtypes import dtype
 
 QUERY = "$query"
@@ -39,13 +37,11 @@ class DataFlow:
 
     def __init__(self, plan: ProgramPlan, tables: Tables) -> None:
         self.plan = plan
-        self._empty = {name: _empty(stream.columns) for name, stream in plan.streams.items()}
         self._pumps = [(pump, _Node(pump.query, tables, pump.name)) for pump in plan.pumps if pump.running]
         if plan.query is not None:
             self._pumps.append(
                 (nodes.PumpPlan(QUERY, QUERY, plan.query, running=True), _Node(plan.query, tables, QUERY))
             )
-            self._empty[QUERY] = _empty(plan.query.columns)
         self._late = _after_errors([pump for pump, _ in self._pumps])
         self.is_timed = any(not follows_from_rows(node.plan) for _, root in self._pumps for node in root.walk())
 
@@ -68,19 +64,10 @@ class DataFlow:
             if (at in self._late) is not late:
                 continue
             errors.pump = pump.name
-            rows = root.run(streams, cycle, self._empty)
+            rows = root.run(streams, cycle)
             if rows.height:
                 streams[pump.target] = _merge(streams.get(pump.target), rows)
         errors.pump = ""
-
-    def replace_table(self, name: str, frame: pl.DataFrame) -> None:
-        """Have joins look into another reference table of the same columns from the next cycle on."""
-        for _, root in self._pumps:
-            for node in root.walk():
-                plan, operator = node.plan, node.operator
-                if isinstance(plan, nodes.ReferenceJoin) and plan.table == name:
-                    assert isinstance(operator, ReferenceJoinOperator)
-                    operator.replace_table(reference_frame(plan, {name: frame}))
 
     def scans(self) -> list[nodes.Scan]:
         """All that its pumps read."""
@@ -123,12 +110,12 @@ class _Node:
         self._rests = follows_from_rows(plan)
         self._scanned = _scanned(plan) if isinstance(plan, nodes.Scan) else []
 
-    def run(self, streams: Frames, cycle: Cycle, empty: Frames) -> pl.DataFrame:
+    def run(self, streams: Frames, cycle: Cycle) -> pl.DataFrame:
         if isinstance(self.plan, nodes.Scan):
             rows = streams.get(self.plan.stream)
             return self._empty if rows is None else rows.select(self._scanned)
         assert self.operator is not None
-        inputs = tuple(node.run(streams, cycle, empty) for node in self.inputs)
+        inputs = tuple(node.run(streams, cycle) for node in self.inputs)
         if self._rests and not any(rows.height for rows in inputs):
             return self._empty
         return self.operator.process(inputs, cycle)
@@ -147,20 +134,8 @@ class _Node:
 
 
 def _digest(query: PlanNode) -> str:
-    """What is the same for the same query, wherever in the program's text it stands."""
-    return hashlib.blake2b(_without_places(query).encode(), digest_size=16).hexdigest()
-
-
-def _without_places(value: object) -> str:
-    if isinstance(value, Span):
-        return ""
-    if isinstance(value, tuple):
-        parts = list(value)
-    elif is_dataclass(value):
-        parts = [getattr(value, field.name) for field in fields(value)]
-    else:
-        return repr(value)
-    return f"{type(value).__name__}({','.join(map(_without_places, parts))})"
+    """What is the same for the same query, wherever in the program's text it stands: plans hold no places."""
+    return hashlib.blake2b(repr(query).encode(), digest_size=16).hexdigest()
 
 
 def _scanned(plan: nodes.Scan) -> list[pl.Expr]:

@@ -6,9 +6,12 @@ which it failed, so that a replay gives the same rows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
-from millstream.analytics.operators.frames import SEQ, TIME
+from millstream.analytics.operators.frames import SEQ, TIME, Times
+from millstream.analytics.records.rows import RecordError
 from millstream.analytics.scalars.compile import RowErrors
 
 COLUMNS = ("ERROR_TIME", "ERROR_LEVEL", "ERROR_NAME", "MESSAGE", "DATA_ROWTIME", "DATA_ROW", "PUMP_NAME")
@@ -43,6 +46,11 @@ class ErrorRows:
         short = {column: column.rpartition(".")[2] for column in shown}
         texts = _as_json(failed.select(shown), short) if shown else [""] * failed.height
         self.add_rows(failed[TIME], failed[SEQ], errors.messages, texts, name or "SQL_ERROR")
+
+    def add_records(self, failed: Sequence[RecordError], seqs: Times, times_ms: Times) -> None:
+        """Note records that are no rows, and where each stands among the rows."""
+        messages, texts = [error.message for error in failed], [error.data for error in failed]
+        self.add_rows(pl.Series(times_ms), pl.Series(seqs), messages, texts, "DATA_ERROR")
 
     def add_rows(self, times: pl.Series, seqs: pl.Series, messages: list[str], rows: list[str], name: str) -> None:
         """Note rows that are no frame: records that could not be read."""

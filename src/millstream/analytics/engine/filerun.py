@@ -98,9 +98,7 @@ class FileRun:
         rows'."""
         indexes = np.array([error.record for error in rows.errors], dtype=np.int64)
         places = np.searchsorted(rows.record_index, indexes)
-        seqs = pl.Series(2 * (self._next_row + places))
-        messages, texts = [error.message for error in rows.errors], [error.data for error in rows.errors]
-        errors.add_rows(pl.Series(times[places]), seqs, messages, texts, "DATA_ERROR")
+        errors.add_records(rows.errors, 2 * (self._next_row + places), times[places])
 
 
 def result_streams(plan: ProgramPlan) -> list[str]:

@@ -17,7 +17,7 @@ from millstream.analytics.model import Output
 from millstream.analytics.operators.frames import SEQ, TIME, Times
 from millstream.analytics.plan.environment import ERROR_STREAM
 from millstream.analytics.records.encode import encode
-from millstream.analytics.records.rows import Indexes, Rows
+from millstream.analytics.records.rows import Indexes, RecordError, Rows
 
 SequenceNumber = Callable[[int, int, int], str]
 """(shard, offset, arrival_ms) -> the record's sequence number."""
@@ -109,14 +109,12 @@ class Turns:
 
     def _note(self, rows: Rows, failures: dict[int, str], arrivals_ms: Times, errors: ErrorRows) -> None:
         """Records that are no rows stand before the next row that is one."""
-        found = [(error.record, error.message, error.data) for error in rows.errors if error.record not in failures]
-        found += [(index, message, "") for index, message in failures.items() if message]
-        if not found:
-            return
-        indexes = np.array([index for index, _, _ in found], dtype=np.int64)
-        seqs = 2 * (self._next_row + np.searchsorted(rows.record_index, indexes))
-        messages, texts = [message for _, message, _ in found], [data for _, _, data in found]
-        errors.add_rows(pl.Series(arrivals_ms[indexes]), pl.Series(seqs), messages, texts, "DATA_ERROR")
+        failed = [error for error in rows.errors if error.record not in failures]
+        failed += [RecordError(record, message, "") for record, message in failures.items() if message]
+        if failed:
+            indexes = np.array([error.record for error in failed], dtype=np.int64)
+            seqs = 2 * (self._next_row + np.searchsorted(rows.record_index, indexes))
+            errors.add_records(failed, seqs, arrivals_ms[indexes])
 
     def _results(self, streams: Frames) -> Iterator[Result]:
         for output in self._outputs:

@@ -20,7 +20,7 @@ from millstream.analytics.operators.exact import Floats, Totals, nearest, zero_f
 from millstream.analytics.operators.measures import Measure, column_name
 from millstream.analytics.plan.nodes import Aggregate
 from millstream.analytics.scalars.dtypes import dtype
-from millstream.analytics.scalars.nodes import Call, Literal, Scalar
+from millstream.analytics.scalars.nodes import Literal
 from millstream.analytics.scalars.types import (
     FLOATS,
     INTEGER_BITS,
@@ -84,13 +84,6 @@ def result(aggregate: Aggregate, argument: str, groups: pl.DataFrame) -> Result:
     """The aggregate's values of merged groups."""
     found = _RESULTS[aggregate.function](aggregate, argument, groups)
     return Result(found.values.alias(aggregate.name), found.failures)
-
-
-def without_spans(scalar: Scalar) -> Scalar:
-    """The same scalar wherever it stands in the program: equal ones are computed once."""
-    if isinstance(scalar, Call):
-        return scalar._replace(arguments=tuple(without_spans(one) for one in scalar.arguments), span=None)
-    return scalar._replace(span=None)
 
 
 def totals(operation: str, argument: str, groups: pl.DataFrame) -> Totals:

@@ -14,6 +14,7 @@ from millstream.analytics.operators.groups import GroupTable, grouped
 from millstream.analytics.operators.measures import Measure, Measures, column_name
 from millstream.analytics.operators.states import optional_frame
 from millstream.analytics.plan.nodes import Aggregate, Item
+from millstream.analytics.plan.trees import bare
 from millstream.analytics.scalars.nodes import Scalar
 
 NUMBER = "$n"
@@ -83,7 +84,7 @@ class Grouping:
         if not aggregate.arguments:
             self._aggregates.append((aggregate, ""))
             return aggregates.measures_of(aggregate, "")
-        value = aggregates.without_spans(aggregate.arguments[0])
+        value = bare(aggregate.arguments[0])
         measures: list[Measure] = []
         argument = self._arguments.setdefault(value, f"a{len(self._arguments)}")
         if aggregate.function == "EXP_AVG":

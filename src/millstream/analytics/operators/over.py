@@ -19,7 +19,6 @@ from typing import NamedTuple, cast
 import numpy as np
 import polars as pl
 
-from millstream.analytics.operators.aggregates import without_spans
 from millstream.analytics.operators.arrays import to_series
 from millstream.analytics.operators.frames import SEQ, TIME, Cycle, State, Times
 from millstream.analytics.operators.keygroups import Groups, group_rows
@@ -29,6 +28,7 @@ from millstream.analytics.operators.overnumbers import Answers, overflow
 from millstream.analytics.operators.overtracks import Track, Values
 from millstream.analytics.operators.stateless import beside, computed, without_failed
 from millstream.analytics.plan.nodes import Over, OverAggregate, RowFrame
+from millstream.analytics.plan.trees import bare
 from millstream.analytics.scalars.compile import Evaluator, RowErrors
 from millstream.analytics.scalars.dtypes import dtype
 from millstream.analytics.scalars.nodes import Scalar
@@ -46,12 +46,12 @@ class OverOperator:
         self._evaluator = Evaluator(list(self._names), list(self._names.values()))
         self._windows: dict[tuple[tuple[str, ...], RowFrame], _Window] = {}
         for at, call in enumerate(node.calls):
-            partition = tuple(self._names[without_spans(one)] for one in call.partition)
+            partition = tuple(self._names[bare(one)] for one in call.partition)
             window = self._windows.setdefault((partition, call.frame), _Window(call.frame))
             window.add(at, call, self._name_of(call, 0), self._name_of(call, 2))
 
     def _name_of(self, call: OverAggregate, argument: int) -> str:
-        return self._names[without_spans(call.arguments[argument])] if len(call.arguments) > argument else ""
+        return self._names[bare(call.arguments[argument])] if len(call.arguments) > argument else ""
 
     def process(self, inputs: tuple[pl.DataFrame, ...], cycle: Cycle) -> pl.DataFrame:
         """See Operator.process."""
@@ -105,7 +105,7 @@ def _names(calls: tuple[OverAggregate, ...]) -> dict[Scalar, str]:
     for call in calls:
         needed += call.partition
         needed += call.arguments[:1] + call.arguments[2:3]
-    unique = dict.fromkeys(without_spans(one) for one in needed)
+    unique = dict.fromkeys(bare(one) for one in needed)
     return {scalar: f"${at}" for at, scalar in enumerate(unique)}
 
 

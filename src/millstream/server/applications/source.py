@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Protocol
 
 import msgspec
 
@@ -16,16 +15,7 @@ from millstream.log import FollowedBlock, LogFollower
 from millstream.security import DataKeyCipher, Keyring, SealBroken
 from millstream.server.datadir import stream_log_directory
 from millstream.server.deliveries import log_directory
-from millstream.server.followed import find_data_stream, numbers_of
-
-
-class _DataKey(Protocol):
-    @property
-    def number(self) -> int: ...
-    @property
-    def kms_key_id(self) -> str: ...
-    @property
-    def wrapped(self) -> bytes: ...
+from millstream.server.followed import DataKey, find_data_stream, numbers_of
 
 
 class InputLog:
@@ -74,7 +64,7 @@ class InputLog:
         for key in keys:
             self._cipher.hold(key.number, key.kms_key_id, key.wrapped)
 
-    def _keys(self) -> Iterable[_DataKey] | None:
+    def _keys(self) -> Iterable[DataKey] | None:
         source = self._source
         if source.kind is ResourceKind.STREAM:
             stream = find_data_stream(self._catalog, source.arn, source.source_id)

@@ -15,7 +15,6 @@ from millstream.analytics.scalars.dateformat import DateFormat, Strict
 STAMP = pl.Datetime("ms")
 _REMEMBERED_MAX = 20_000
 _FEW = 16  # rows for which Polars' parsing is not worth its start
-_YEAR_MAX = 9999
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 
