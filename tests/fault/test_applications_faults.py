@@ -61,13 +61,14 @@ def test_few_keys_need_no_more_memory_after_many_rows(server: Server) -> None:
     batch = [b'{"k": "key-%d", "n": %d}\n' % (at % 5, at) * 120 for at in range(500)]  # 120 rows a record
     pid = application.pid()
     resident: list[int] = []
-    for burst in range(1, 5):
+    for burst in range(1, 9):
         for _ in range(4):
             live.put(*batch)
         rows = burst * 240_000
         wait_for(lambda rows=rows: application.progress().get("RowsIn") == rows, "all rows", timeout_s=60)  # type: ignore[misc]
         resident.append(resident_bytes(pid))
-    assert resident[-1] - resident[0] < 32 << 20
+    # what is resident after a burst swings by tens of MiB with what the allocators keep: the troughs tell
+    assert min(resident[4:]) - min(resident[:4]) < 32 << 20, resident
     assert application.pid() == pid
     assert application.progress()["StateBytes"] < 1 << 20
 
