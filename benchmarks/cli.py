@@ -13,6 +13,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from benchmarks.agents import measure_agent
 from benchmarks.deliveries import measure_deliveries, measure_idle, measure_partitions
 from benchmarks.figures import Figures, medians
 from benchmarks.install import InstallError
@@ -28,6 +29,7 @@ from benchmarks.measures import (
     run_round,
 )
 from benchmarks.process import Running, StartError
+from benchmarks.queues import measure_queue
 from benchmarks.report import Report, ServerReport, markdown
 from benchmarks.servers import MILLSTREAM, SERVERS, Server
 from benchmarks.sql import FLINK, FLINK_NAME, measure_latency, measure_sql
@@ -45,6 +47,7 @@ class Section(StrEnum):
     MEMORY = "memory"  # the worker with many partitions, and with nothing to do
     LARGE_LOG = "large-log"
     SQL = "sql"  # beside Flink
+    AGENT = "agent"  # and the RabbitMQ connector
 
 
 def main() -> None:
@@ -82,6 +85,8 @@ def run(
             benchmark.large_log(log_gib, sustain_seconds)
         if Section.SQL in sections:
             benchmark.sql(rounds)
+        if Section.AGENT in sections:
+            benchmark.agent(rounds)
     report = Report(describe(DATA), rounds, seconds, benchmark.results())
     text = markdown(report)
     print(text)
@@ -195,6 +200,18 @@ class _Benchmark:
             self._fault(server, f"SQL: {error}")
         finally:
             _remove(directory)
+
+    def agent(self, rounds: int) -> None:
+        """Takes the figures of the agent and of the RabbitMQ connector."""
+        server = next(server for server in self._servers if server.name == MILLSTREAM)
+        logs = _fresh_directory(server)
+        try:
+            for number in range(1, rounds + 1):
+                _say(f"agent: round {number} of {rounds}")
+                self._measure(lambda running: measure_agent(running, logs, _say))
+                self._measure(lambda running: measure_queue(running, logs, _say))
+        finally:
+            _remove(logs)
 
     def results(self) -> list[ServerReport]:
         """The reports with their medians."""

@@ -98,11 +98,30 @@ SQL_OWN_METRICS = (
     Metric("sql_times_tumbling", "Tumbling, by second of CPU, times Flink", "times", decimals=1),
     Metric("sql_times_sliding", "Sliding, by second of CPU, times Flink", "times", decimals=1),
 )
+AGENT_METRICS = (
+    Metric("agent_plain_core", "Plain lines, a record a line, by second of CPU", "MB/s", decimals=1),
+    Metric("agent_plain_joined_core", "Plain lines, joined to records of 256 kB, by second of CPU", "MB/s", decimals=1),
+    Metric(
+        "agent_plain_kpl_core", "Plain lines into a data stream, KPL aggregation, by second of CPU", "MB/s", True, 1
+    ),
+    Metric("agent_combined_core", "LOGTOJSON of a combined log, a record a line, by second of CPU", "MB/s", True, 1),
+    Metric("agent_combined_joined_core", "LOGTOJSON, joined to records of 256 kB, by second of CPU", "MB/s", True, 1),
+    Metric("agent_plain_mb", "Plain lines, a record a line, by the clock", "MB/s", decimals=1),
+    Metric("agent_plain_joined_mb", "Plain lines, joined, by the clock", "MB/s", decimals=1),
+    Metric("agent_plain_kpl_mb", "Plain lines into a data stream, KPL aggregation, by the clock", "MB/s", decimals=1),
+    Metric("agent_combined_mb", "LOGTOJSON, a record a line, by the clock", "MB/s", decimals=1),
+    Metric("agent_combined_joined_mb", "LOGTOJSON, joined, by the clock", "MB/s", decimals=1),
+    Metric("agent_memory", "1,000 files, peak resident memory", "MiB", more_is_better=False),
+    Metric("agent_idle", "1,000 files, nothing written, CPU of one core", "%", more_is_better=False, decimals=1),
+    Metric("queue_messages", "RabbitMQ to a delivery stream, messages of 500 bytes", "messages/s"),
+    Metric("queue_cpu", "the same, the connector's CPU with its start", "us/message", more_is_better=False, decimals=1),
+)
 ALL_METRICS = {
     metric.key: metric
     for metric in (
         *(*ROUND_METRICS, *CPU_METRICS, GENERATOR_CPU),
         *(*LARGE_LOG_METRICS, *DELIVERY_METRICS, *WORKER_METRICS, *SQL_METRICS, *SQL_OWN_METRICS),
+        *AGENT_METRICS,
     )
 }
 

@@ -71,6 +71,12 @@ GOALS = (
     Goal("sql_times_tumbling", 3),
     Goal("sql_times_sliding", 3),
     Goal("sql_latency_p50", 250),
+    Goal("agent_plain_joined_core", 60),
+    Goal("agent_plain_core", 60),
+    Goal("agent_combined_joined_core", 40),
+    Goal("agent_combined_core", 40),
+    Goal("agent_memory", 150),
+    Goal("queue_messages", 20_000),
 )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from benchmarks.figures import (
+    AGENT_METRICS,
     CPU_METRICS,
     DELIVERY_METRICS,
     GENERATOR_CPU,
@@ -114,6 +115,7 @@ _OURS = (
     ("### Delivery, by second of one core's time", DELIVERY_METRICS),
     ("### The worker's memory", WORKER_METRICS),
     ("### SQL, Millstream alone", SQL_OWN_METRICS),
+    ("### The agent and the RabbitMQ connector", AGENT_METRICS),
 )
 """What is measured of Millstream alone."""
 

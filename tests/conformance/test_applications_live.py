@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from millstream.telemetry import LogGroups
 from support.applications import (
     ACCOUNT,
     COPY,
@@ -22,6 +21,7 @@ from support.applications import (
     connect_analytics,
     output,
 )
+from support.clients import client
 from support.deliveries import flush, local_objects
 from support.kinesis import create_stream, new_name, refusal, wait_active
 from support.livedelivery import LiveDelivery
@@ -413,10 +413,10 @@ def test_what_goes_wrong_is_told_in_its_log_stream(live: Live, server: Server) -
     application.start()
     live.kinesis.delete_stream(StreamName=stream)
     live.put({"k": "a", "n": 1})
-    logs = LogGroups(server.data_dir / "logs.db")
-    found = wait_for(lambda: logs.read(ACCOUNT, "us-east-1", group, log_stream="messages"), "a message")
-    logs.close()
-    event = json.loads(found[0].message)
+    logs = client("logs", server.url, ACCOUNT, "us-east-1")
+    wait_for(lambda: logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"], "the log group")
+    found = wait_for(lambda: logs.get_log_events(logGroupName=group, logStreamName="messages")["events"], "a message")
+    event = json.loads(found[-1]["message"])
     assert event["applicationARN"] == application.detail()["ApplicationARN"]
     assert event["messageType"] == "ERROR"
     assert "ResourceNotFoundException" in event["message"]

@@ -46,8 +46,17 @@ class Catalog(Protocol):
         """Delete the document if it is still at `expected_version`. Raises VersionConflict."""
         ...
 
-    def list(self, kind: str, account: str | None = None, region: str | None = None) -> list[Document]:
-        """The documents of a kind, of one account and region where given, in order of (account, region, name)."""
+    def delete_all(self, kind: str, account: str, region: str, prefix: str) -> None:
+        """Delete, at once, the documents whose names start with `prefix`, at whatever version."""
+        ...
+
+    def list(
+        self, kind: str, account: str | None = None, region: str | None = None, *, prefix: str = ""
+    ) -> list[Document]:
+        """The documents of a kind, of one account and region where given, whose names start with `prefix`.
+
+        In order of (account, region, name).
+        """
         ...
 
     def close(self) -> None:

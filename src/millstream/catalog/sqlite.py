@@ -97,13 +97,23 @@ class SqliteCatalog:
         change = f"DELETE FROM document WHERE {_IS} AND version = ?"  # noqa: S608
         self._change(change, (*key, expected_version), key, expected_version)
 
-    def list(self, kind: str, account: str | None = None, region: str | None = None) -> list[Document]:
+    def delete_all(self, kind: str, account: str, region: str, prefix: str) -> None:
+        change = "DELETE FROM document WHERE kind = ? AND account = ? AND region = ? AND name >= ? AND name < ?"
+        with self._errors():
+            self._db.execute(change, (kind, account, region, prefix, _past(prefix)))
+
+    def list(
+        self, kind: str, account: str | None = None, region: str | None = None, *, prefix: str = ""
+    ) -> list[Document]:
         query = "SELECT kind, account, region, name, version, body FROM document WHERE kind = ?"
         values = [kind]
         for column, value in (("account", account), ("region", region)):
             if value is not None:
                 query += f" AND {column} = ?"
                 values.append(value)
+        if prefix:
+            query += " AND name >= ? AND name < ?"
+            values += (prefix, _past(prefix))
         with self._errors():
             query += " ORDER BY account, region, name"
             rows = self._db.execute(query, values).fetchall() if self._has_table() else []
@@ -125,3 +135,8 @@ class SqliteCatalog:
             yield
         except sqlite3.Error as error:
             raise CatalogError(f"catalog {self._path}: {error}") from error
+
+
+def _past(prefix: str) -> str:
+    """What sorts after every name that starts with `prefix`."""
+    return prefix + "\U0010ffff"

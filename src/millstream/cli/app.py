@@ -11,9 +11,12 @@ from typing import Annotated
 import typer
 
 from millstream import __version__
+from millstream.cli.agent import agent_app
 from millstream.cli.applications import app_app
+from millstream.cli.connect import connect_app
 from millstream.cli.deliver import deliver_app
 from millstream.cli.errors import UsageError
+from millstream.cli.logs import logs_app
 from millstream.cli.options import Endpoint
 from millstream.cli.sql import sql_app
 from millstream.cli.tables import tables_app
@@ -27,8 +30,11 @@ app = typer.Typer(
     help="Millstream: the Amazon Kinesis platform as software that you run yourself.",
 )
 log_app = typer.Typer(no_args_is_help=True, help="Look into record logs on this machine.")
+app.add_typer(agent_app, name="agent")
 app.add_typer(app_app, name="app")
+app.add_typer(connect_app, name="connect")
 app.add_typer(deliver_app, name="deliver")
+app.add_typer(logs_app, name="logs")
 app.add_typer(sql_app, name="sql")
 app.add_typer(tables_app, name="tables")
 app.add_typer(log_app, name="log")

@@ -48,6 +48,7 @@ KINESIS = Api("kinesis", "Kinesis_20131202")
 FIREHOSE = Api("firehose", "Firehose_20150804")
 GLUE = Api("glue", "AWSGlue")
 ANALYTICS = Api("kinesisanalytics", "KinesisAnalytics_20150814")
+LOGS = Api("logs", "Logs_20140328")
 MILLSTREAM = Api("millstream", "Millstream_20261101")
 
 

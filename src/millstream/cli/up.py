@@ -16,6 +16,7 @@ from millstream import __version__
 from millstream.server import Settings, Started, load_settings, run_server
 from millstream.server.demo import STREAM_NAME
 from millstream.server.demolake import BUCKET, PREFIX
+from millstream.server.demolog import GROUP_NAME
 from millstream.server.demosql import APPLICATION_NAME
 
 
@@ -40,10 +41,11 @@ def program() -> str:
 def banner(settings: Settings, started: Started, program: str) -> str:
     """What is shown once the server takes requests, in rich's markup; `program` is how to call `millstream`."""
     limits = "as AWS's" if settings.limits == "aws" else "off"
-    streams = f"{started.stream_count} stream{'' if started.stream_count == 1 else 's'}"
+    count = started.stream_count
+    held = f"{count} stream{'' if count == 1 else 's'}" if count else "data"
     lines = [
         f"[bold cyan]Millstream[/] {__version__}   [bold]{started.url}[/]",
-        f"[dim]{streams} in {started.data_dir} · limits {limits} · Ctrl-C stops[/]",
+        f"[dim]{held} in {started.data_dir} · limits {limits} · Ctrl-C stops[/]",
         "",
         "Point any AWS SDK or the AWS CLI at it:",
         f"  [green]export AWS_ENDPOINT_URL={started.url}[/]",
@@ -86,6 +88,7 @@ def _commands(settings: Settings, program: str) -> list[str]:
             f"""{program} put {STREAM_NAME} '{{"TICKER_SYMBOL": "MINE", "SECTOR": "RETAIL", "PRICE": 1.0}}'""",
             f"{program} app tail {APPLICATION_NAME}",
             f"{program} deliver list",
+            f"{program} logs tail {GROUP_NAME}",
         ]
     return [
         "aws kinesis create-stream --stream-name first --shard-count 2",

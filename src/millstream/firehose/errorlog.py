@@ -22,7 +22,7 @@ from millstream.base.units import SECOND_MS
 from millstream.firehose.configuration import LoggingOptions
 from millstream.firehose.model import DeliveryStream
 from millstream.firehose.targets import target_identifier
-from millstream.telemetry import LogGroups, LogsError
+from millstream.telemetry import Outbox, OutboxError
 
 THIN_MS = 10 * SECOND_MS
 _CODES_MAX = 100  # error codes are few; but some come from servers, who might make them up
@@ -52,7 +52,7 @@ def event_mark(stream: DeliveryStream) -> str:
 class StreamErrorLog:
     """The `ErrorLog` of a delivery stream at one version; may be used from any thread, and never fails."""
 
-    def __init__(self, stream: DeliveryStream, logs: LogGroups | None, clock: Clock) -> None:
+    def __init__(self, stream: DeliveryStream, logs: Outbox | None, clock: Clock) -> None:
         """`logs` None: errors are told to the process's own log only."""
         self.last_error: str | None = None
         self.last_error_ms: int | None = None
@@ -108,5 +108,5 @@ class StreamErrorLog:
         text = json.dumps(event, ensure_ascii=False, default=str).encode(errors="replace").decode()  # half surrogates
         try:
             self._logs.append(stream.account, stream.region, options.group, options.stream, [(now_ms, text)])
-        except LogsError as error:
+        except OutboxError as error:
             _log.warning("delivery stream %s: its error log cannot be written: %s", stream.name, error)

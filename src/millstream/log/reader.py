@@ -55,11 +55,15 @@ class LogReader:
         """Runs of one segment from `offset` on within the limits, each with its size in bytes."""
         index = segment.index.shards[shard]
         last = min(end, index.next_offset)
-        start = index.position_of_offset(offset)
         scanner = self._scanner(segment, bytes_max)
-        for header in scanner.headers(start):
-            if header.shard != shard or header.first_offset + header.record_count <= offset:
-                continue
+        position = 0
+        while True:
+            # what other shards have between two blocks is not gone through where an entry of the index leads past it
+            position = max(position, index.position_of_offset(offset))
+            header = self._block_with(scanner, position, shard, offset)
+            if header is None:
+                return
+            position = header.end
             view = PayloadView(header, self._plain_payload(segment, scanner, header))
             run, size_bytes = view.run(max(0, offset - header.first_offset), records_max, bytes_max)
             yield run, size_bytes
@@ -70,6 +74,13 @@ class LogReader:
                 return
             if offset < header.first_offset + header.record_count:
                 return
+
+    def _block_with(self, scanner: BlockScanner, position: int, shard: int, offset: int) -> BlockHeader | None:
+        """The block that has the shard's `offset`, at or after `position`."""
+        for header in scanner.headers(position):
+            if header.shard == shard and header.first_offset + header.record_count > offset:
+                return header
+        return None
 
     def find_time(self, shard: int, time_ms: int) -> int:
         """See RecordLog.find_time."""

@@ -20,7 +20,6 @@ from millstream.firehose.progress import FUNCTION_STAGE, MAIN_DELIVERY, Counters
 from millstream.firehose.registry import not_active
 from millstream.firehose.targets import describe_target
 from millstream.server.progressreader import AllProgress
-from millstream.telemetry import LogGroups
 from millstream.wire import CallContext, Operation
 from millstream.wire.operation import Result
 
@@ -62,6 +61,16 @@ class WorkersProgress(Protocol):
         ...
 
 
+class ErrorEvents(Protocol):
+    """The log groups that delivery errors are in; see OwnLogs."""
+
+    async def newest(
+        self, account: str, region: str, group: str, *, stream: str | None, start_ms: int, text: str, events_max: int
+    ) -> list[tuple[int, str]]:
+        """The newest events (time in ms, message) that have `text`, newest first."""
+        ...
+
+
 class Ports(NamedTuple):
     """What these operations work with.
 
@@ -72,7 +81,7 @@ class Ports(NamedTuple):
     delivery_streams: DeliveryStreams
     log_end: Callable[[DeliveryStream], int | None]
     progress: WorkersProgress
-    logs: LogGroups
+    logs: ErrorEvents
     flush: Callable[[str], None]
     clock: Clock
 
@@ -129,15 +138,14 @@ async def get_delivery_errors(ports: Ports, context: CallContext, params: Params
     options = logging_options(stream)
     if not options.enabled or options.group is None:
         return {"LoggingEnabled": False, "Errors": []}
-    events = await asyncio.to_thread(
-        ports.logs.read,
+    events = await ports.logs.newest(
         *(stream.account, stream.region, options.group),
-        log_stream=options.stream,
+        stream=options.stream,
         start_ms=stream.created_ms,
         text=event_mark(stream),
         events_max=params.get("Limit", ERRORS_MAX),
     )
-    errors = [{"Timestamp": event.time_ms, "Message": event.message} for event in events]
+    errors = [{"Timestamp": time_ms, "Message": message} for time_ms, message in events]
     return {"LoggingEnabled": True, "Errors": errors}
 
 

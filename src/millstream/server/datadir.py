@@ -4,7 +4,9 @@
     catalog.db    streams and everything else that is configured (SQLite)
     root.key      32 random bytes, mode 0600: wraps the keys that encrypt logs and seals tokens
     progress.db   how far delivery has come (SQLite): written by the worker
-    logs.db       log groups (SQLite): written by the worker
+    logs.db       the platform's own log events on their way to their log groups (SQLite): written by the worker
+    logindex.db   where events are in the logs of log groups, by time (SQLite): made again if it is lost
+    logs/ID/      the log of the log group with that id
     worker.lock   held (flock) for as long as the worker lives
     streams/ID/   the log of the stream with that id
     firehose/ID/  what belongs to the delivery stream with that id: `log` is what waits for its delivery, `processed`
@@ -55,8 +57,13 @@ class DataPaths:
 
     @property
     def logs_path(self) -> Path:
-        """Where log groups are."""
+        """Where log events of our own wait for their log groups."""
         return self.path / "logs.db"
+
+    @property
+    def log_index_path(self) -> Path:
+        """Where the indexes of log groups are saved."""
+        return self.path / "logindex.db"
 
     @property
     def objects_path(self) -> Path:

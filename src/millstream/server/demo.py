@@ -13,6 +13,7 @@ import base64
 import json
 import logging
 import random
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -30,7 +31,7 @@ RETRY_S = 2.0
 POLL_S = 0.1
 POLLS_MAX = 100
 
-_THERE = ("AlreadyExistsException", "ResourceInUseException")
+_THERE = ("AlreadyExistsException", "ResourceAlreadyExistsException", "ResourceInUseException")
 
 _TICKERS = {
     "ENERGY": {"WAVE": 88.0, "GRID": 41.5, "PETR": 63.2, "SOLX": 27.8},
@@ -61,12 +62,17 @@ class Market:
         return {"TICKER_SYMBOL": symbol, "SECTOR": self._sectors[symbol], "CHANGE": change, "PRICE": price}
 
 
-async def run_demo(client: InProcessClient, market: Market) -> None:
-    """Feed the demo stream, which is made if it is not there, until cancelled or until the stream is deleted."""
+async def run_demo(client: InProcessClient, market: Market, note: Callable[[list[dict[str, Any]]], None]) -> None:
+    """Feed the demo stream, which is made if it is not there, until cancelled or until the stream is deleted.
+
+    `note` is told of the ticks.
+    """
     await _ensure_stream(client)
     while True:
         try:
-            await _put(client, [market.tick() for _ in range(TICKS_PER_PUT)])
+            ticks = [market.tick() for _ in range(TICKS_PER_PUT)]
+            note(ticks)
+            await _put(client, ticks)
         except ResourceNotFoundException:
             log.warning("%s was deleted: the demo ends", STREAM_NAME)
             return

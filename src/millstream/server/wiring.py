@@ -27,6 +27,7 @@ from millstream.functions import Functions
 from millstream.glue import GlueService
 from millstream.glue import operations_of as glue_operations_of
 from millstream.log import BlockCipher, EmbeddedLog, RecordLog
+from millstream.logs import LogsApi, LogsService, LogsSettings, SavedIndexes
 from millstream.objects import from_settings
 from millstream.security import Keyring, TokenSealer
 from millstream.server.admin import Ports as AdminPorts
@@ -43,14 +44,20 @@ from millstream.server.datadir import DataDirectory, application_directory, stre
 from millstream.server.deliveries import DeliveryFiles, StreamSources
 from millstream.server.demo import Market, run_demo
 from millstream.server.demolake import Clients, ensure_lake
+from millstream.server.demolog import DemoLog
 from millstream.server.demosql import ensure_application
 from millstream.server.inprocess import InProcessClient
 from millstream.server.intake import Intake
+from millstream.server.leaseadmin import LeaseTables
+from millstream.server.leaseadmin import Ports as LeasePorts
+from millstream.server.leaseadmin import operations_of as lease_operations_of
+from millstream.server.logfiles import LogFiles
+from millstream.server.logsubscriptions import SubscriptionPuts
+from millstream.server.ownlogs import OwnLogs
 from millstream.server.progressreader import ProgressReader
 from millstream.server.storesettings import store_settings
 from millstream.streams import Settings as StreamsSettings
 from millstream.streams import StreamsService, operations_of
-from millstream.telemetry import LogGroups
 from millstream.wire import Service
 
 COMMIT_THREADS = 16  # logs that can be committing at the same time
@@ -88,17 +95,29 @@ class Platform:
         self._runner.service = self.analytics
         self.firehose.other_readers = self._runner.floor
         self._worker = Worker(settings, directory.path)
-        self._logs = LogGroups(directory.logs_path, read_only=True)
+        self.logs = LogsService(
+            catalog=self._catalog,
+            files=LogFiles(self._disk, self._commits, clock),
+            saved=SavedIndexes(directory.log_index_path),
+            destinations=SubscriptionPuts(self.streams, self.firehose),
+            clock=clock,
+            settings=LogsSettings(limits_aws=settings.limits == "aws"),
+        )
+        self._own_logs = OwnLogs(directory.logs_path, self.logs)
         self._kinesis = Service("kinesis", operations_of(self.streams))
         self._glue = Service("glue", glue_operations_of(GlueService(catalog=self._catalog, clock=clock)))
         self._firehose = Service("firehose", delivery_operations_of(self.firehose))
         applications = ApplicationPorts(self.analytics.registry, self._runner)
+        self._leases = LeaseTables(directory.catalog_path)
+        self.streams.lifecycle.on_delete = self._leases.delete
         own = admin_operations_of(self._admin_ports(directory)) | application_operations_of(applications)
+        own |= lease_operations_of(LeasePorts(self.streams.registry, self._leases))
         admin = Service("millstream", own)
         self.intake = Intake(clock)
         self._analytics = Service("kinesisanalytics", first_of(self.analytics))
         second = Service("kinesisanalyticsv2", second_of(self.analytics))
-        services = [self._kinesis, self._firehose, self._glue, self._analytics, second, admin]
+        self._logs_api = LogsApi(self.logs)
+        services = [self._kinesis, self._firehose, self._glue, self._analytics, second, self._logs_api, admin]
         self.application = Application(services, self.intake, health=self.health, default_region=settings.region)
 
     def _make_streams(self, shared: _Shared) -> StreamsService:
@@ -162,7 +181,7 @@ class Platform:
             delivery_streams=self.firehose.registry,
             log_end=self._log_end,
             progress=ProgressReader(self._disk, directory.progress_path),
-            logs=self._logs,
+            logs=self._own_logs,
             flush=self._worker.flush,
             clock=self._clock,
         )
@@ -172,17 +191,21 @@ class Platform:
         await self.streams.start()
         await self.firehose.start()
         await self.analytics.start()
+        await self.logs.start()
+        self._own_logs.start()
         self._on_deliveries_changed()
 
     async def close(self) -> None:
         """Settle and close everything; before that, the worker delivers what it can in a few seconds."""
         await asyncio.gather(self._worker.stop(), self._runner.close())
+        await self._own_logs.close()
+        await self.logs.close()
         await self.analytics.close()
         await self.firehose.close()
         await self.streams.close()
         self._commits.shutdown()
+        self._leases.close()
         self._catalog.close()
-        self._logs.close()
 
     def _on_deliveries_changed(self) -> None:
         """Have a worker as soon as there is something for it to do: who only has streams pays for no second process."""
@@ -209,8 +232,12 @@ class Platform:
         )
         market = Market(random.Random(self._clock.now_ms()))  # noqa: S311 - prices, not secrets
         analytics = InProcessClient(self._analytics, region)
+        log = DemoLog(InProcessClient(self._logs_api, region))
         await asyncio.gather(
-            ensure_lake(clients), ensure_application(clients.kinesis, analytics), run_demo(clients.kinesis, market)
+            ensure_lake(clients),
+            ensure_application(clients.kinesis, analytics),
+            run_demo(clients.kinesis, market, log.note),
+            log.run(),
         )
 
     def health(self) -> dict[str, Any]:

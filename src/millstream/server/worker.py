@@ -45,7 +45,7 @@ from millstream.server.datadir import DataPaths
 from millstream.server.followed import FollowedLogs
 from millstream.server.malloc import keep_freed_memory
 from millstream.server.storesettings import store_settings
-from millstream.telemetry import LogGroups
+from millstream.telemetry import Outbox
 
 _log = logging.getLogger("millstream.worker")
 
@@ -109,7 +109,7 @@ def _ground(settings: Settings, paths: DataPaths) -> tuple[Ground, Callable[[], 
     sealer = TokenSealer(root_key)
     catalog = SqliteCatalog(paths.catalog_path, read_only=True, any_thread=True)
     followed = FollowedLogs(disk, catalog, Keyring(root_key))
-    logs = LogGroups(paths.logs_path)
+    logs = Outbox(paths.logs_path)
     ground = Ground(
         data_dir=paths.path,
         disk=disk,

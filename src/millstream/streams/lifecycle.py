@@ -10,6 +10,7 @@ in the saved stream, so a start after a crash carries on where the last process 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -26,6 +27,7 @@ from millstream.streams.model import (
     Resharding,
     Settling,
     Shard,
+    Stream,
     StreamStatus,
 )
 from millstream.streams.registry import (
@@ -61,6 +63,8 @@ class Lifecycle:
         self._clock = clock
         self._delete_log = delete_log
         self._delays = delays
+        self.on_delete: Callable[[Stream], Awaitable[None]] | None = None
+        """Deletes what others keep about a stream; may be called again for one that it was called for already."""
         self._steps = Steps[StreamHandle](
             scheduler, holds=registry.holds, name=lambda handle: f"stream {handle.stream.arn}"
         )
@@ -124,6 +128,8 @@ class Lifecycle:
         handle.end_subscriptions(fault=stream_not_found(handle.stream.name, handle.stream.account))
         await handle.log.close()
         await asyncio.get_running_loop().run_in_executor(None, self._delete_log, handle.stream.stream_id)
+        if self.on_delete is not None:
+            await self.on_delete(handle.stream)
         self._registry.remove(handle)
 
     async def _activate_consumer(self, handle: StreamHandle, consumer: Consumer) -> None:

@@ -80,6 +80,14 @@ def _constrained_type(model: ServiceModel, name: str, declared: msgspec.inspect.
         case "list", msgspec.inspect.ListType(item_type=item):
             assert shape.member is not None
             return _with_length(shape, list[_constrained_type(model, shape.member.shape, item)])  # type: ignore[misc]
+        case "map", msgspec.inspect.DictType(key_type=key, value_type=value):
+            assert shape.key is not None
+            assert shape.value is not None
+            keys, values = (
+                _constrained_type(model, shape.key.shape, key),
+                _constrained_type(model, shape.value.shape, value),
+            )
+            return _with_length(shape, dict[keys, values])  # type: ignore[valid-type]
         case "blob", msgspec.inspect.BytesType():
             return _with_length(shape, bytes)
         case "boolean", msgspec.inspect.BoolType():

@@ -12,7 +12,7 @@ from millstream.base.clock import ManualClock
 from millstream.firehose.errorlog import THIN_MS, StreamErrorLog
 from millstream.firehose.model import DeliveryStream, Destination
 from millstream.firehose.targets import describe_target, target_identifier
-from millstream.telemetry import LogGroups
+from millstream.telemetry import Outbox
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 
@@ -35,17 +35,17 @@ def s3_stream(*, enabled: bool = True) -> DeliveryStream:
 
 
 @pytest.fixture
-def groups() -> Iterator[LogGroups]:
-    it = LogGroups(":memory:")
+def groups() -> Iterator[Outbox]:
+    it = Outbox(":memory:")
     yield it
     it.close()
 
 
-def events(groups: LogGroups) -> list[dict[str, Any]]:
-    return [json.loads(event.message) for event in groups.read(ACCOUNT, REGION, "group", newest=False)]
+def events(groups: Outbox) -> list[dict[str, Any]]:
+    return [json.loads(event.message) for event in groups.take(after=0, events_max=100)]
 
 
-def test_an_error_is_told_as_aws_tells_it(groups: LogGroups, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_is_told_as_aws_tells_it(groups: Outbox, caplog: pytest.LogCaptureFixture) -> None:
     clock = ManualClock()
     log = StreamErrorLog(s3_stream(), groups, clock)
     log.report("S3.AccessDenied", "Access denied.", processor="arn:aws:lambda:…")
@@ -63,7 +63,7 @@ def test_an_error_is_told_as_aws_tells_it(groups: LogGroups, caplog: pytest.LogC
     assert "delivery stream orders to arn:aws:s3:::lake: S3.AccessDenied: Access denied." in caplog.text
 
 
-def test_repetitions_are_counted_and_told_with_the_next(groups: LogGroups, caplog: pytest.LogCaptureFixture) -> None:
+def test_repetitions_are_counted_and_told_with_the_next(groups: Outbox, caplog: pytest.LogCaptureFixture) -> None:
     clock = ManualClock()
     log = StreamErrorLog(s3_stream(), groups, clock)
     for _ in range(5):
@@ -85,7 +85,7 @@ def test_codes_that_a_server_makes_up_take_no_memory() -> None:
     assert len(log._thinned) <= 100
 
 
-def test_without_logging_nothing_is_kept_but_the_last_error(groups: LogGroups) -> None:
+def test_without_logging_nothing_is_kept_but_the_last_error(groups: Outbox) -> None:
     log = StreamErrorLog(s3_stream(enabled=False), groups, ManualClock())
     log.report("S3.AccessDenied", "Access denied.")
     assert events(groups) == []
@@ -93,9 +93,9 @@ def test_without_logging_nothing_is_kept_but_the_last_error(groups: LogGroups) -
 
 
 def test_a_log_that_cannot_be_written_does_not_stop_delivery(tmp_path: Any, caplog: pytest.LogCaptureFixture) -> None:
-    groups = LogGroups(tmp_path / "logs.db", read_only=True)
-    StreamErrorLog(s3_stream(), groups, ManualClock()).report("S3.AccessDenied", "Access denied.")
+    groups = Outbox(tmp_path / "logs.db")
     groups.close()
+    StreamErrorLog(s3_stream(), groups, ManualClock()).report("S3.AccessDenied", "Access denied.")
     assert "its error log cannot be written" in caplog.text
 
 

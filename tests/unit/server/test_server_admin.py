@@ -15,7 +15,7 @@ from millstream.firehose.model import DeliveryStream, Destination, KinesisSource
 from millstream.firehose.progress import Counters, Progress
 from millstream.server.admin import Ports, operations_of
 from millstream.server.inprocess import InProcessClient
-from millstream.telemetry import LogGroups
+from millstream.telemetry import Outbox
 from millstream.wire import CallContext, Service
 from millstream.wire.faults import ResourceInUseException, ResourceNotFoundException
 from millstream.wire.request import DEFAULT_ACCOUNT
@@ -50,11 +50,11 @@ class World:
         self.handles = {stream.name: Handle(stream) for stream in streams}
         self.progress: dict[str, dict[str, Progress]] = {}
         self.journal = 0
-        self.logs = LogGroups(":memory:")
+        self.logs = Outbox(":memory:")
         self.clock = ManualClock()
         self.flushed: list[str] = []
         self.end: int | None = 1000
-        ports = Ports(self, lambda _: self.end, self, self.logs, self.flush, self.clock)
+        ports = Ports(self, lambda _: self.end, self, self, self.flush, self.clock)
         self.call = InProcessClient(Service("millstream", operations_of(ports)), REGION).call
 
     def find(self, context: CallContext, name: str) -> Handle:
@@ -65,6 +65,20 @@ class World:
     def in_region(self, account: str, region: str) -> list[Handle]:
         assert (account, region) == (DEFAULT_ACCOUNT, REGION)
         return list(self.handles.values())
+
+    async def newest(
+        self, account: str, region: str, group: str, *, stream: str | None, start_ms: int, text: str, events_max: int
+    ) -> list[tuple[int, str]]:
+        """What the log groups have of all that was told."""
+        found = [
+            (event.time_ms, event.message)
+            for event in self.logs.take(after=0, events_max=1000)
+            if (event.account, event.region, event.log_group) == (account, region, group)
+            and stream in (None, event.log_stream)
+            and event.time_ms >= start_ms
+            and text in event.message
+        ]
+        return found[: -events_max - 1 : -1]
 
     def flush(self, stream_id: str) -> None:
         self.flushed.append(stream_id)

@@ -48,7 +48,7 @@ async def test_ticks_have_the_members_of_the_tutorials() -> None:
         DescribeStreamSummary=["CREATING", "ACTIVE"],
         PutRecords=[None, ResourceNotFoundException()],
     )
-    await run_demo(platform, Market(random.Random(7)))  # type: ignore[arg-type]
+    await run_demo(platform, Market(random.Random(7)), lambda _: None)  # type: ignore[arg-type]
     ticks = [json.loads(base64.b64decode(record["Data"])) for record in platform.records]
     assert len(ticks) == demo.TICKS_PER_PUT
     for tick, record in zip(ticks, platform.records, strict=True):
@@ -70,7 +70,7 @@ async def test_it_goes_on_after_throttling_and_a_full_disk_on_the_stream_that_is
             ResourceNotFoundException(),
         ],
     )
-    await run_demo(platform, Market(random.Random(7)))  # type: ignore[arg-type]
+    await run_demo(platform, Market(random.Random(7)), lambda _: None)  # type: ignore[arg-type]
     assert len(platform.records) == 2 * demo.TICKS_PER_PUT
 
 

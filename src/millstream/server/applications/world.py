@@ -32,7 +32,7 @@ from millstream.server.applications.source import InputLog
 from millstream.server.config import Settings
 from millstream.server.datadir import DataPaths, application_directory
 from millstream.server.storesettings import store_settings
-from millstream.telemetry import LogGroups, LogsError
+from millstream.telemetry import Outbox, OutboxError
 
 _log = logging.getLogger("millstream.application")
 
@@ -160,7 +160,7 @@ def _teller(
     application: Application, paths: DataPaths, clock: SystemClock, parent: Parent
 ) -> Callable[[str, str], None]:
     """Tells the parent, and the log streams of the application's logging options, in AWS's form of an event."""
-    groups: list[LogGroups] = []
+    opened: list[Outbox] = []
 
     def tell(level: str, message: str) -> None:
         parent.say(Told(level, message))
@@ -177,12 +177,12 @@ def _teller(
             "messageSchemaVersion": "1",
         }
         try:
-            if not groups:
-                groups.append(LogGroups(paths.logs_path))
+            if not opened:
+                opened.append(Outbox(paths.logs_path))
             for option in application.logging:
                 _, _, _, region, account, _, group, _, stream = option.log_stream_arn.split(":", 8)
-                groups[0].append(account, region, group, stream, [(clock.now_ms(), json.dumps(event))])
-        except (LogsError, ValueError) as error:
+                opened[0].append(account, region, group, stream, [(clock.now_ms(), json.dumps(event))])
+        except (OutboxError, ValueError) as error:
             _log.warning("%s: its log cannot be written: %s", application.arn, error)
 
     return tell

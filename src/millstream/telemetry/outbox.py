@@ -1,7 +1,7 @@
-"""Log groups, log streams and their events: a SQLite file that one process writes and another reads.
+"""The outbox of log events: a SQLite file that some processes write and one takes events out of.
 
     log_stream(id | account, region, log_group, name, events, size_bytes)
-    event(sequence | stream_id, time_ms, message)                 in order of (time_ms, sequence)
+    event(sequence | stream_id, time_ms, size_bytes, message)
 
 WAL mode with synchronous=NORMAL: an event is with the kernel when the call returns, so it survives the process, not a
 power loss. `user_version` is the number of this layout; a file of a later layout is refused.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -50,27 +50,29 @@ CREATE INDEX IF NOT EXISTS event_by_time ON event (stream_id, time_ms, sequence)
 """
 
 
-class LogsError(MillstreamError):
+class OutboxError(MillstreamError):
     """The log events could not be written or read; nothing changed."""
 
 
-class LogEvent(NamedTuple):
-    """An event. (`time_ms`, `sequence`) is its place among all events, and names it for the next page."""
+class OutgoingEvent(NamedTuple):
+    """An event on its way to a log group; `sequence` is its place among all in the outbox."""
 
+    sequence: int
+    account: str
+    region: str
     log_group: str
     log_stream: str
     time_ms: int
-    sequence: int
     message: str
 
 
-class LogGroups:
-    """Log events in the file at `path` (made if missing). May be used from any thread.
+class Outbox:
+    """Log events in the file at `path` (made if missing). May be used from any thread; blocking.
 
-    With `read_only`, for the process that does not write, `append` is refused. Every method may raise LogsError.
+    Every method may raise OutboxError.
     """
 
-    def __init__(self, path: Path | str, *, read_only: bool = False) -> None:
+    def __init__(self, path: Path | str) -> None:
         self._path = path
         self._lock = threading.Lock()
         with self._errors():
@@ -79,11 +81,9 @@ class LogGroups:
             self._db.execute("PRAGMA synchronous = NORMAL")
             (layout,) = self._db.execute("PRAGMA user_version").fetchone()
             if layout > LAYOUT:
-                raise LogsError(f"{path} has layout {layout}; this version of Millstream knows {LAYOUT}")
+                raise OutboxError(f"{path} has layout {layout}; this version of Millstream knows {LAYOUT}")
             if layout < LAYOUT:
                 self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {LAYOUT}; COMMIT;")
-            if read_only:
-                self._db.execute("PRAGMA query_only = ON")
 
     def append(
         self, account: str, region: str, log_group: str, log_stream: str, events: Sequence[tuple[int, str]]
@@ -99,48 +99,25 @@ class LogGroups:
             self._count(stream_id, len(sized), sum(size for _, _, size, _ in sized))
             self._make_room(stream_id)
 
-    def read(
-        self,
-        account: str,
-        region: str,
-        log_group: str,
-        *,
-        log_stream: str | None = None,
-        start_ms: int | None = None,
-        end_ms: int | None = None,
-        text: str | None = None,
-        newest: bool = True,
-        beyond: tuple[int, int] | None = None,
-        events_max: int = 100,
-    ) -> list[LogEvent]:
-        """A page of events: the newest ones first, or with `newest` False the oldest ones first.
-
-        Of one log stream or all, from `start_ms` on and before `end_ms`, those whose message has `text`. `beyond` is
-        the (time_ms, sequence) of the last event of the page before.
-        """
-        conditions = ["account = ?", "region = ?", "log_group = ?"]
-        values: list[object] = [account, region, log_group]
-        bounds: list[tuple[str, object | None]] = [
-            ("name = ?", log_stream),
-            ("time_ms >= ?", start_ms),
-            ("time_ms < ?", end_ms),
-            ("instr(message, ?) > 0", text),
-        ]
-        for condition, value in bounds:
-            if value is not None:
-                conditions.append(condition)
-                values.append(value)
-        if beyond is not None:
-            conditions.append(f"(time_ms, sequence) {'<' if newest else '>'} (?, ?)")
-            values += beyond
-        order = "DESC" if newest else "ASC"
+    def take(self, *, after: int, events_max: int) -> list[OutgoingEvent]:
+        """The oldest events whose sequence is above `after`, in the order in which they came; they stay."""
         query = (
-            "SELECT log_group, name, time_ms, sequence, message FROM event JOIN log_stream ON stream_id = id "  # noqa: S608 (constants)
-            f"WHERE {' AND '.join(conditions)} ORDER BY time_ms {order}, sequence {order} LIMIT ?"
+            "SELECT sequence, account, region, log_group, name, time_ms, message "
+            "FROM event JOIN log_stream ON stream_id = id WHERE sequence > ? ORDER BY sequence LIMIT ?"
         )
         with self._errors(), self._lock:
-            rows = self._db.execute(query, [*values, events_max]).fetchall()
-        return [LogEvent(*row) for row in rows]
+            rows = self._db.execute(query, (after, events_max)).fetchall()
+        return [OutgoingEvent(*row) for row in rows]
+
+    def forget(self, sequences: Iterable[int]) -> None:
+        """Forget events: they are where they were to go."""
+        with self._errors(), self._lock, self._transaction():
+            self._db.executemany("DELETE FROM event WHERE sequence = ?", [(sequence,) for sequence in sequences])
+            self._db.execute(
+                "UPDATE log_stream SET events = (SELECT count(*) FROM event WHERE stream_id = id), "
+                "size_bytes = (SELECT total(size_bytes) FROM event WHERE stream_id = id)"
+            )
+            self._db.execute("DELETE FROM log_stream WHERE events = 0")
 
     def close(self) -> None:
         """Let go of the file."""
@@ -187,7 +164,7 @@ class LogGroups:
         try:
             yield
         except sqlite3.Error as error:
-            raise LogsError(f"log events {self._path}: {error}") from error
+            raise OutboxError(f"log events {self._path}: {error}") from error
 
 
 def _cut(message: str) -> str:
