@@ -1,17 +1,14 @@
-"""The agent's counters for Prometheus, over HTTP at `--metrics-port`."""
+"""The agent's counters, as Prometheus has them at `--metrics-port`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from threading import Thread
 from typing import Any, NamedTuple
-from wsgiref.simple_server import WSGIServer
 
-from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from millstream.agent.metrics import DestinationMetrics, FlowMetrics, Metrics
-from millstream.client.errors import ConfigurationError
 
 _PREFIX = "millstream_agent"
 
@@ -49,7 +46,7 @@ _OF_FLOWS = (
 )
 
 
-class AgentCollector:
+class AgentCollector(Collector):
     """Reads the counters when Prometheus asks: nothing is kept twice."""
 
     def __init__(self, metrics: Metrics) -> None:
@@ -59,29 +56,6 @@ class AgentCollector:
         """As prometheus_client calls it, from a thread of its own; numbers of one moment may be a batch apart."""
         yield from _families(_OF_DESTINATIONS, ("destination",), list(self._metrics.destinations.values()))
         yield from _families(_OF_FLOWS, ("flow", "destination"), list(self._metrics.flows.values()))
-
-
-class MetricsServer:
-    """Answers `GET /metrics` from a thread of its own until it is closed. `port` 0 takes any that is free."""
-
-    def __init__(self, metrics: Metrics, port: int, host: str = "127.0.0.1") -> None:
-        """Raises ConfigurationError if nobody can listen there."""
-        registry = CollectorRegistry()
-        registry.register(AgentCollector(metrics))
-        ProcessCollector(registry=registry)
-        self._server: WSGIServer
-        self._thread: Thread
-        try:
-            self._server, self._thread = start_http_server(port, addr=host, registry=registry)
-        except (OSError, OverflowError) as error:
-            raise ConfigurationError(f"metrics cannot be served on {host}:{port}: {error}") from error
-        self.port = self._server.server_port
-
-    def close(self) -> None:
-        """Stop answering."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 def _families(

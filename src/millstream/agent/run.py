@@ -24,12 +24,13 @@ from millstream.agent.cloudwatch import CloudWatch, Deltas
 from millstream.agent.config import AgentConfig
 from millstream.agent.flows import Connections, make_flows
 from millstream.agent.metrics import Metrics
-from millstream.agent.prometheus import MetricsServer
+from millstream.agent.prometheus import AgentCollector
 from millstream.agent.saving import Saver
 from millstream.agent.status import StatusReporter
 from millstream.agent.targets import cloudwatch_target
 from millstream.agent.wakeup import Wakeup
 from millstream.base.clock import Clock, SystemClock
+from millstream.client.metricsserver import serving
 from millstream.client.target import CLOUDWATCH
 from millstream.client.transport import Connection
 
@@ -58,13 +59,8 @@ def run_agent(
     counters, clock = Metrics(config.flows), SystemClock()
     checkpoints = Checkpoints(Path(config.checkpoint_file), clock)
     try:
-        server = None if metrics is None else MetricsServer(counters, metrics[1], metrics[0])
-        try:
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                return runner.run(_run(config, checkpoints, counters, clock, once=once))
-        finally:
-            if server is not None:
-                server.close()
+        with serving(AgentCollector(counters), metrics), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_run(config, checkpoints, counters, clock, once=once))
     finally:
         checkpoints.close()
 

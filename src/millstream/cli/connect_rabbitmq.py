@@ -8,11 +8,12 @@ from typing import NamedTuple
 import uvloop
 
 from millstream.cli.errors import UsageError
+from millstream.client.metricsserver import serving
 from millstream.client.puts import PutTarget, into_delivery_stream, into_stream
 from millstream.client.target import find_target
 from millstream.client.transport import Connection
 from millstream.connect.rabbitmq import Connector, Options, Oversize, Shaping, find_broker
-from millstream.connect.running import Stop, log_to_stderr, serve_metrics
+from millstream.connect.running import Stop, log_to_stderr
 
 
 class Wanted(NamedTuple):
@@ -72,9 +73,5 @@ async def _run(options: Options, target: PutTarget, wanted: Wanted) -> None:
     where = find_target(target.api, endpoint=wanted.endpoint)
     async with Connection(target.api, where) as connection:
         connector = Connector(options, target, connection)
-        close = serve_metrics(connector.counters, *wanted.metrics) if wanted.metrics else None
-        try:
+        with serving(connector.counters, wanted.metrics):
             await connector.run(Stop().on_signals())
-        finally:
-            if close is not None:
-                close()

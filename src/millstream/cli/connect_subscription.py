@@ -9,8 +9,9 @@ import uvloop
 
 from millstream.cli.errors import UsageError
 from millstream.client import consume
+from millstream.client.metricsserver import serving
 from millstream.client.puts import Backoff
-from millstream.connect.running import Counters, Stop, log_to_stderr, serve_metrics
+from millstream.connect.running import Counters, Stop, log_to_stderr
 from millstream.connect.subscription.connector import make_connector
 from millstream.connect.subscription.runner import COUNTED, Gathering, Subscription
 
@@ -59,9 +60,5 @@ async def _run(wanted: Wanted) -> None:
     labels = {"stream": wanted.stream, "group": wanted.group, "connector": wanted.to}
     counters = Counters("millstream_subscription", labels, COUNTED)
     gathering = Gathering(wanted.batch, wanted.linger_ms)
-    close = serve_metrics(counters, *wanted.metrics) if wanted.metrics else None
-    try:
+    with serving(counters, wanted.metrics):
         await Subscription(consumer, connector, gathering, counters, Backoff()).run(Stop().on_signals())
-    finally:
-        if close is not None:
-            close()

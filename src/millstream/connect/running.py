@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping
 
-from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -54,22 +53,6 @@ class Counters(Collector):
             gauge = GaugeMetricFamily(f"{self._prefix}_{name}", description, labels=names)
             gauge.add_metric(values, value())
             yield gauge
-
-
-def serve_metrics(counters: Counters, host: str, port: int) -> Callable[[], None]:
-    """Serve them at http://host:port/metrics, from a thread; returns what ends that. Raises ConfigurationError."""
-    registry = CollectorRegistry()
-    registry.register(counters)
-    try:
-        server, _ = start_http_server(port, host, registry)
-    except OSError as error:
-        raise ConfigurationError(f"metrics cannot be served at {host}:{port}: {error.strerror or error}") from error
-
-    def close() -> None:
-        server.shutdown()
-        server.server_close()
-
-    return close
 
 
 class Stop:

@@ -16,12 +16,13 @@ from millstream.agent.cloudwatch import CloudWatch, Deltas
 from millstream.agent.config import AgentConfig, FlowConfig
 from millstream.agent.logsetup import set_up_logging
 from millstream.agent.metrics import Metrics
-from millstream.agent.prometheus import MetricsServer
+from millstream.agent.prometheus import AgentCollector
 from millstream.agent.status import StatusReporter, duration, read_status, size, status_path
 from millstream.agent.targets import cloudwatch_target
 from millstream.base.clock import ManualClock
 from millstream.base.units import MIB
 from millstream.client.errors import ConfigurationError
+from millstream.client.metricsserver import MetricsServer
 from millstream.client.target import CLOUDWATCH
 from millstream.client.transport import Connection
 from support.httpendpoint import Misconduct, Peer, Reply, in_turn
@@ -131,13 +132,13 @@ def test_prometheus_reads_the_counters() -> None:
     metrics = Metrics([FlowConfig(file_pattern='/var/log/"odd"\n.log', kinesis_stream="ticks")])
     (flow,) = metrics.flows.values()
     flow.bytes_behind = 42
-    server = MetricsServer(metrics, 0)
+    server = MetricsServer(AgentCollector(metrics), "127.0.0.1", 0)
     try:
         metrics.destinations["KinesisStream:ticks"].records_sent = 7
         with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics", timeout=10) as reply:
             text = reply.read().decode()
         with pytest.raises(ConfigurationError, match="metrics cannot be served on 127"):
-            MetricsServer(metrics, server.port)
+            MetricsServer(AgentCollector(metrics), "127.0.0.1", server.port)
     finally:
         server.close()
     assert 'millstream_agent_sent_records_total{destination="KinesisStream:ticks"} 7.0\n' in text

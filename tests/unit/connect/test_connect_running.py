@@ -7,23 +7,20 @@ import urllib.request
 import pytest
 
 from millstream.client.errors import ConfigurationError
-from millstream.connect.running import Counters, Stop, log_to_stderr, serve_metrics
-from support.ports import free_port
+from millstream.client.metricsserver import serving
+from millstream.connect.running import Counters, Stop, log_to_stderr
 
 
 def test_prometheus_can_read_the_counters() -> None:
     counters = Counters("millstream_test", {"queue": "q"}, {"messages": "Messages."})
     counters.add("messages", 3)
     counters.gauge("in_hand_bytes", "Bytes.", lambda: 7)
-    port = free_port()
-    close = serve_metrics(counters, "127.0.0.1", port)
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as reply:
+    with serving(counters, ("127.0.0.1", 0)) as server:
+        assert server is not None
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics", timeout=5) as reply:
             text = reply.read().decode()
         with pytest.raises(ConfigurationError, match="cannot be served"):
-            serve_metrics(counters, "127.0.0.1", port)
-    finally:
-        close()
+            serving(counters, ("127.0.0.1", server.port))
     assert 'millstream_test_messages_total{queue="q"} 3.0' in text
     assert 'millstream_test_in_hand_bytes{queue="q"} 7.0' in text
     assert counters["messages"] == 3

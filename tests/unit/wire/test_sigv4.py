@@ -32,10 +32,16 @@ class FixedTime(dt.datetime):
 
 
 def by_botocore(
-    credentials: Credentials, service: str, region: str, endpoint: str, headers: dict[str, str], body: bytes
+    credentials: Credentials,
+    service: str,
+    region: str,
+    endpoint: str,
+    headers: dict[str, str],
+    body: bytes,
+    path: str = "/",
 ) -> str:
     """The Authorization header that botocore makes."""
-    request = AWSRequest("POST", f"{endpoint}/", headers=headers, data=body)
+    request = AWSRequest("POST", f"{endpoint}{path}", headers=headers, data=body)
     signer = SigV4Auth(SdkCredentials(*credentials), service, region)
     with (
         patch("botocore.auth.get_current_datetime", lambda remove_tzinfo=True: NOW.replace(tzinfo=None)),
@@ -71,6 +77,13 @@ def test_hosts(endpoint: str, host: str) -> None:
     credentials = Credentials("AKID", "secret")
     signed = sign(credentials, service="dynamodb", region="us-east-1", host=host, headers={}, body=b"{}", now=NOW)
     assert signed["authorization"] == by_botocore(credentials, "dynamodb", "us-east-1", endpoint, {}, b"{}")
+
+
+def test_paths() -> None:
+    credentials, host, path = Credentials("AKID", "secret"), "search.example", "/es/_bulk"
+    signed = sign(credentials, service="es", region="us-east-1", host=host, headers={}, body=b"{}", now=NOW, path=path)
+    expected = by_botocore(credentials, "es", "us-east-1", f"https://{host}", {}, b"{}", path)
+    assert signed["authorization"] == expected
 
 
 def test_the_key_of_a_day() -> None:

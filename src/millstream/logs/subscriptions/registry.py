@@ -161,12 +161,13 @@ class Subscriptions:
         """Save positions, those first that have waited longest. What cannot be saved would only be delivered again."""
         for entry in list(self._unsaved)[:count_max]:
             entry.filter = replace(entry.filter, position=entry.position)
+            del self._unsaved[entry]
             try:
                 self._save(entry)
             except CatalogError as error:
                 _log.warning("the position of subscription filter %s was not saved: %s", entry.filter.name, error)
+                self._unsaved[entry] = None  # the last in line: others' need not wait for it
                 return
-            del self._unsaved[entry]
 
     def _save(self, entry: _Entry) -> None:
         wanted = entry.filter
